@@ -1,0 +1,289 @@
+// What a trace consists of once it has been rebuilt: passive data, one struct per JSON record type.
+// All *_ns are nanoseconds since the start of the trace. string_views live as long as the call that
+// hands the record over: a sink that keeps one copies it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/model/hop.hpp"
+
+namespace iohops {
+
+inline constexpr std::string_view kFormatVersion = "1.0";
+
+// `pid.seq`: the sequence counts a process's requests in the order in which the trace first
+// mentions them. Never random, never reused within a trace.
+struct RequestId {
+  uint32_t pid = 0;
+  uint64_t seq = 0;
+  auto operator<=>(const RequestId&) const = default;
+};
+
+struct Device {
+  uint32_t id = 0;  // kernel dev_t: major << 20 | minor
+  std::string name;
+  std::string driver;  // empty: unknown
+  bool dma = false;    // its driver moves data by DMA (loop, zram, brd, ... do not)
+  uint32_t logical_block_size = 512;
+};
+
+struct Target {
+  uint32_t pid = 0;
+  std::string comm;
+};
+
+struct MissingHook {
+  std::string hook;
+  std::string reason;
+  std::string effect;  // what is lost without it
+};
+
+struct Header {
+  std::string tool_version;
+  std::vector<std::string> command_line;
+  std::string host;
+  std::string kernel;      // uname release
+  std::string machine;     // uname machine
+  std::string start_time;  // RFC 3339, UTC, nanoseconds
+  std::string clock = "monotonic";
+  uint32_t page_size = 4096;
+  uint32_t cpus = 1;
+  std::string scope;  // "pid", "command" or "all"
+  std::vector<Target> targets;
+  std::vector<Device> devices;
+  std::vector<std::string> hooks;
+  std::vector<MissingHook> missing_hooks;
+  std::map<std::string, std::pair<Evidence, std::string>>
+      evidence;  // figure -> grade, why not better
+};
+
+struct Process {
+  uint32_t pid = 0;
+  uint32_t ns_pid = 0;
+  uint32_t parent = 0;
+  std::string comm;       // raw bytes, not escaped
+  uint64_t start_ns = 0;  // 0: before the trace
+  std::optional<uint64_t> exit_ns;
+};
+
+enum class FileKind : uint8_t {
+  kRegular,
+  kDirectory,
+  kBlock,
+  kChar,
+  kSocket,
+  kPipe,
+  kSymlink,
+  kMemory,
+  kOther
+};
+std::string_view name(FileKind);
+std::optional<FileKind> parse_file_kind(std::string_view);
+
+struct File {
+  uint32_t id = 0;   // unique in the trace, never 0
+  std::string path;  // raw bytes, not escaped; "socket:[123]", "pipe:[123]" for those without
+  bool path_partial = false;
+  bool unlinked = false;
+  FileKind kind = FileKind::kOther;
+  uint32_t dev = 0;  // kernel dev_t of the super block
+  uint64_t inode = 0;
+  uint32_t generation = 0;
+  std::string filesystem;  // "ext4", "tmpfs", "sockfs", ...
+  bool dax = false;
+};
+
+struct Request {
+  RequestId id;
+  uint32_t tid = 0;
+  std::string_view comm;
+  std::string_view op;  // "pread64", "page_fault", ...
+  Submit submit = Submit::kSyscall;
+  int32_t fd = -1;
+  uint32_t file = 0;  // 0: none
+  std::optional<uint64_t> offset;
+  std::optional<uint64_t> requested;
+  int64_t result = 0;
+  uint64_t start_ns = 0;
+  uint64_t duration_ns = 0;
+  Path path = Path::kNone;
+  CacheOutcome cache = CacheOutcome::kNone;
+  uint64_t miss_bytes = 0;
+  uint64_t readahead_bytes = 0;
+  uint64_t dirtied_bytes = 0;
+  uint32_t mode_switches = 0;
+  uint32_t voluntary_switches = 0;
+  uint32_t involuntary_switches = 0;
+  uint64_t off_cpu_ns = 0;
+  std::vector<Hop> hops;
+  uint32_t cpu_copies = 0;
+  uint64_t cpu_copy_bytes = 0;
+  uint32_t dma_transfers = 0;
+  uint64_t dma_bytes = 0;
+  bool complete = true;  // nothing of it was lost
+  std::string_view ended =
+      {};  // empty: it returned; "aborted": the thread ended inside it; "open": still running
+  bool major_fault = false;  // page faults
+  bool write_fault = false;
+
+  // Bytes that reached or left the application: the result of reads and writes, 0 for the rest.
+  uint64_t returned_bytes() const;
+  bool moves_data = false;  // read or write family (result is a byte count)
+};
+
+struct Share {
+  RequestId request;
+  uint64_t bytes = 0;
+};
+
+struct DmaEvidence {
+  Evidence evidence = Evidence::kDerived;
+  bool dma = false;  // false: this device has no DMA
+  uint32_t segments = 0;
+  uint64_t mapped_bytes = 0;
+  uint64_t bounced_bytes = 0;
+};
+
+struct Transfer {
+  uint64_t id = 0;
+  uint32_t device = 0;                  // kernel dev_t
+  std::string_view op;                  // "read", "write", "flush", "discard", ...
+  std::vector<std::string_view> flags;  // "sync", "readahead", "meta", "fua", "preflush", ...
+  uint64_t sector = 0;
+  uint64_t bytes = 0;
+  uint32_t bios = 0;
+  uint32_t splits = 0;
+  uint32_t requeues = 0;
+  std::optional<uint64_t> queue_ns, insert_ns, issue_ns;
+  uint64_t complete_ns = 0;
+  int32_t error = 0;  // negative errno
+  Cause cause = Cause::kUnknown;
+  std::vector<Share> owners;
+  uint64_t unattributed_bytes = 0;
+  uint32_t file = 0;               // whose pages, 0: unknown
+  std::optional<uint64_t> offset;  // of the first page in that file, bytes
+  DmaEvidence dma;
+};
+
+// Device work that happened after the request returned, on its behalf.
+struct Effect {
+  Cause cause = Cause::kWriteback;
+  std::vector<Share> requests;
+  uint32_t file = 0;
+  uint64_t offset = 0;
+  uint64_t bytes = 0;
+  uint64_t transfer = 0;
+  uint64_t at_ns = 0;
+  uint64_t delay_ns = 0;  // from the end of the oldest of the requests
+  std::string_view reason;
+};
+
+struct Flow {
+  RequestId from, to;
+  uint64_t bytes = 0;
+  Evidence evidence = Evidence::kInferred;
+  uint32_t cpu_copies = 0;
+  uint32_t dma = 0;
+  uint32_t mode_switches = 0;
+  std::string kind;
+  std::string advice;
+};
+
+struct Loss {
+  uint64_t at_ns = 0;
+  std::string_view cause;
+  uint64_t count = 0;
+};
+
+struct Count {
+  uint64_t count = 0;
+  uint64_t bytes = 0;
+};
+
+// A log2 histogram: [i] counts values with 2^i <= v < 2^(i+1). Enough for p50/p99 within 2x
+// (interpolated inside a bucket) at constant memory.
+struct Latency {
+  std::array<uint64_t, 64> buckets{};
+  uint64_t count = 0;
+  uint64_t sum_ns = 0;
+  uint64_t max_ns = 0;
+  void add(uint64_t ns);
+  void merge(const Latency&);
+  uint64_t percentile(double p) const;  // p in 0..100; 0 if empty
+};
+
+struct OpTotals {
+  uint64_t requests = 0;
+  uint64_t errors = 0;
+  uint64_t requested_bytes = 0;
+  uint64_t returned_bytes = 0;
+  uint64_t cpu_copy_bytes = 0;
+  uint64_t dma_bytes = 0;
+  uint64_t mode_switches = 0;
+  uint64_t hit_bytes = 0;
+  uint64_t miss_bytes = 0;
+  uint64_t duration_ns = 0;
+  uint64_t off_cpu_ns = 0;
+  Latency latency;
+  void add(const Request&);
+};
+
+struct FileTotals {
+  uint32_t file = 0;  // 0: all files beyond the limit, together
+  OpTotals totals;
+};
+
+struct AdviceEntry {
+  std::string id, title, how;
+  std::vector<RequestId> evidence;
+  uint64_t saves_cpu_copies = 0, saves_bytes = 0, saves_mode_switches = 0;
+};
+
+struct Overhead {
+  std::optional<uint64_t> bpf_ns;
+  double cpu_percent = 0;  // collector CPU of one core, over the trace
+  uint64_t events = 0;
+  double ring_peak_percent = 0;
+};
+
+struct Summary {
+  uint64_t duration_ns = 0;
+  uint64_t requests = 0;
+  uint64_t partial_requests = 0;
+  uint64_t bytes_requested = 0;
+  uint64_t bytes_returned = 0;
+  uint64_t mode_switches = 0;
+  uint64_t voluntary_switches = 0, involuntary_switches = 0;
+  Count cpu_copies;
+  std::array<std::array<Count, kEndpoints>, kEndpoints> cpu_copies_by_hop{};  // [from][to]
+  Evidence cpu_copies_evidence = Evidence::kMeasured;  // the weakest that occurred
+  Count dma;
+  std::array<Count, kCauses> dma_by_cause{};
+  std::array<std::array<Count, kEndpoints>, kEndpoints> dma_by_hop{};  // [from][to]
+  Evidence dma_evidence = Evidence::kMeasured;
+  Count device_no_dma;  // transfers of devices without DMA
+  uint64_t unattributed_bytes = 0;
+  std::map<std::pair<uint32_t, Cause>, uint64_t> unattributed;  // (device, cause) -> bytes
+  Count mapped;  // page-cache pages mapped into the process
+  uint64_t hit_bytes = 0, miss_bytes = 0, readahead_bytes = 0, readahead_unused_bytes = 0;
+  uint64_t writeback_bytes = 0, absorbed_bytes = 0, pending_bytes = 0;
+  std::array<uint64_t, kWaitReasons> wait_ns{};
+  uint64_t on_cpu_ns = 0;  // inside requests
+  std::map<std::string, OpTotals> by_op;
+  std::vector<FileTotals> by_file;  // by returned bytes, the largest first, bounded
+  std::vector<Flow> flows;
+  std::vector<AdviceEntry> advice;
+  std::map<std::string, uint64_t> lost;  // by cause
+  Overhead overhead;
+  std::string stop_reason;  // "interrupted", "duration", "target_exit"
+
+  uint64_t lost_total() const;
+};
+
+}  // namespace iohops
