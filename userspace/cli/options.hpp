@@ -1,0 +1,102 @@
+// What a person asked for on the command line: one passive struct per subcommand, checked and with
+// its defaults filled in. Sees no parser: cli/parse.hpp fills them, the run_* functions use them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/filter.hpp"
+#include "core/result.hpp"
+
+namespace iohops {
+
+enum class ColorChoice : uint8_t { kAuto, kAlways, kNever };
+
+struct CommonOptions {
+  bool quiet = false;  // errors and warnings only
+  int verbosity = 0;   // how often -v was given
+  ColorChoice color = ColorChoice::kAuto;
+  std::vector<std::string> command_line;  // argv, for the header
+};
+
+// Exactly one of pids, command and all is given.
+struct TargetOptions {
+  std::vector<uint32_t> pids;
+  std::vector<std::string> command;
+  bool all = false;
+  bool follow = false;  // children too; already true for a command
+
+  std::string scope() const { return all ? "all" : command.empty() ? "pid" : "command"; }
+};
+
+// What a recording may lose before it counts as failed (exit 7). Unset: any loss is reported only.
+struct LossLimit {
+  std::optional<uint64_t> records;
+  std::optional<double> percent;  // of all records, 0..100
+
+  // `delivered` and `lost` count records.
+  bool exceeded_by(uint64_t lost, uint64_t delivered) const {
+    if (records && lost > *records) return true;
+    const double all = static_cast<double>(lost) + static_cast<double>(delivered);
+    return percent && lost > 0 && 100.0 * static_cast<double>(lost) > *percent * all;
+  }
+};
+
+struct RecordOptions {
+  CommonOptions common;
+  TargetOptions target;
+  Filter filter;
+  std::optional<uint64_t> duration_ns;
+  std::string output;  // path, "-" or empty (only with `raw`): no JSON
+  std::string raw;     // path of the raw recording, empty: none is kept
+  LossLimit max_lost;
+  std::optional<uint64_t> ring_bytes;  // of one ring, a power of two; unset: the default
+};
+
+struct TopOptions {
+  CommonOptions common;
+  TargetOptions target;
+  Filter filter;
+  uint64_t interval_ns = 1'000'000'000;
+  std::optional<uint32_t> count;  // iterations, unset: until stopped
+  bool batch = false;             // plain rows; also when stdout is no terminal
+  std::string sort;               // column name, empty: the default
+  std::optional<uint64_t> duration_ns;
+};
+
+enum class ReportFormat : uint8_t { kText, kJson };
+enum class GroupBy : uint8_t { kFile, kProcess, kThread, kDevice, kOp };
+
+struct ReportOptions {
+  CommonOptions common;
+  Filter filter;
+  std::string input;         // path or "-"
+  std::string output = "-";  // path or "-"
+  ReportFormat format = ReportFormat::kText;
+  uint32_t top_n = 10;
+  GroupBy group_by = GroupBy::kFile;
+};
+
+struct ReplayOptions {
+  CommonOptions common;
+  Filter filter;
+  std::string input;  // raw recording
+  std::string output;
+};
+
+struct DoctorOptions {
+  CommonOptions common;
+  bool json = false;
+  bool hooks = false;  // list every hook
+};
+
+// Each returns the process's exit code, or the error whose kind is that code.
+Result<int> run_record(const RecordOptions&);  // cli/record_run.cpp
+Result<int> run_top(const TopOptions&);
+Result<int> run_report(const ReportOptions&);
+Result<int> run_replay(const ReplayOptions&);
+Result<int> run_doctor(const DoctorOptions&);
+
+}  // namespace iohops
