@@ -1,0 +1,29 @@
+// Capabilities: which of those that tracing needs this process has, and the lines that give them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/result.hpp"
+
+namespace iohops {
+
+struct Privileges {
+  std::vector<std::string> missing;  // needed to trace, not effective: "CAP_BPF", ...
+  std::vector<std::string> wanted;   // helpful only, not effective
+  bool all = false;                  // everything that tracing uses is there
+};
+
+Privileges read_privileges();
+
+// What is missing and the lines that fix it; ok when nothing is. Exit code 4.
+Status check_privileges();
+
+// "sudo setcap ...+ep /path/of/this/executable", quoted for a shell.
+std::string setcap_line();
+
+// Gives up everything but the descriptors that are open already: after the programs are attached
+// nothing else is needed. `keep_ptrace`: for reading /proc/PID of other users.
+Status drop_privileges(bool keep_ptrace);
+
+}  // namespace iohops

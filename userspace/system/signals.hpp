@@ -1,0 +1,37 @@
+// Signals: what we were started with, and those that ask us to stop, as a pollable descriptor.
+#pragma once
+
+#include <initializer_list>
+#include <optional>
+
+#include "core/result.hpp"
+#include "system/unique_fd.hpp"
+
+namespace iohops {
+
+// First thing in main: remembers the mask and the disposition of SIGPIPE, then ignores SIGPIPE (a
+// closed pipe is an error of the write, handled where it happens).
+void take_over_signals();
+
+// Back to what we were started with. Async-signal-safe: for a child between fork and exec.
+void give_back_signals();
+
+// Signals delivered through a descriptor instead of a handler. They are blocked as long as this
+// lives (then unblocked again if they were). SIGHUP is left alone when it was ignored at the start
+// (nohup); SIGINT is taken also then, as non-interactive shells ignore it for background jobs.
+class SignalFd {
+ public:
+  static Result<SignalFd> open(std::initializer_list<int> signals);
+  SignalFd(SignalFd&&) = default;
+  SignalFd& operator=(SignalFd&&) = delete;
+  ~SignalFd();
+
+  int fd() const { return fd_.get(); }
+  std::optional<int> next();  // the next signal that came, nullopt: none is pending
+
+ private:
+  explicit SignalFd(UniqueFd fd) : fd_(std::move(fd)) {}
+  UniqueFd fd_;
+};
+
+}  // namespace iohops
