@@ -23,6 +23,8 @@ class ByteReader {
   virtual ~ByteReader() = default;
   // Fills a part of `into`; 0: end of input.
   virtual Result<size_t> read(std::span<char> into) = 0;
+  // True after the end of an input that its own container (zstd) shows to be cut short.
+  virtual bool truncated() const { return false; }
 };
 
 }  // namespace iohops

@@ -31,6 +31,7 @@ struct Device {
   std::string driver;  // empty: unknown
   bool dma = false;    // its driver moves data by DMA (loop, zram, brd, ... do not)
   uint32_t logical_block_size = 512;
+  uint32_t disk = 0;  // of a partition: its whole disk; 0: it is one itself
 };
 
 struct Target {
@@ -135,6 +136,8 @@ struct Request {
   // Bytes that reached or left the application: the result of reads and writes, 0 for the rest.
   uint64_t returned_bytes() const;
   bool moves_data = false;  // read or write family (result is a byte count)
+  // Of what it took out of the page cache (copied or mapped), the bytes that were there already.
+  uint64_t cache_hit_bytes() const;
 };
 
 struct Share {
@@ -232,6 +235,7 @@ struct OpTotals {
   uint64_t off_cpu_ns = 0;
   Latency latency;
   void add(const Request&);
+  void merge(const OpTotals&);
 };
 
 struct FileTotals {

@@ -1,0 +1,53 @@
+// Summarizer: adds a record stream up into a Summary. It sees only what a Sink sees, so that a live
+// trace, a replay and a file whose own summary was cut off give the same figures.
+#pragma once
+
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/sink.hpp"
+
+namespace iohops {
+
+// Rules. CPU copies come from the hops of requests. DMA comes from the transfers of devices that
+// have DMA (every byte has an owner or is unattributed), never from hops, which would count a
+// shared transfer once per view. Memory is bounded: beyond kTrackedFiles files and kTrackedOps
+// operations the rest is added up in one row, so that the rows always sum up to the totals.
+class Summarizer : public Sink {
+ public:
+  static constexpr size_t kTrackedFiles = 10'000;
+  static constexpr size_t kTrackedOps = 256;
+  static constexpr size_t kListedFiles = 100;
+
+  Status request(const Request&) override;
+  Status transfer(const Transfer&) override;
+  Status effect(const Effect&) override;
+  Status flow(const Flow&) override;
+  Status loss(const Loss&) override;
+  // A summary in the stream is one more source for merge().
+  Status summary(const Summary&) override;
+
+  // Takes over what no record carries, from the driver or from a file's own summary: duration,
+  // stop reason, overhead, unused readahead, absorbed and pending bytes, flows and advice where the
+  // stream had none; of losses the larger count of each cause.
+  void merge(const Summary& known);
+
+  // The summary of everything so far; the summarizer is spent.
+  Summary take();
+
+ private:
+  void add_hop(const Hop&);
+  OpTotals& op_totals(std::string_view op);
+  OpTotals& file_totals(uint32_t file);
+
+  Summary summary_;
+  uint64_t last_ns_ = 0;  // the latest end seen: the duration where nobody knows better
+  std::vector<std::pair<std::string, OpTotals>> ops_;  // few: searched from the front
+  size_t last_op_ = 0;
+  std::vector<FileTotals> files_;  // [0] is the row of all others
+  std::unordered_map<uint32_t, size_t> file_rows_;
+  size_t last_file_ = 0;
+};
+
+}  // namespace iohops

@@ -1,0 +1,62 @@
+// JsonWriter: writes a trace as JSON Lines or as one JSON document with one record a line.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "core/bytes.hpp"
+#include "core/form.hpp"
+#include "core/sink.hpp"
+
+namespace iohops {
+
+// Records are formatted straight into one buffer, without a DOM: a request that was a page-cache
+// hit is the hot case. Names are escaped once and remembered. The buffer goes to the writer when it
+// is full, at flush() and at finish(); what has been flushed can be read up to its last full line.
+class JsonWriter : public Sink {
+ public:
+  JsonWriter(ByteWriter& out, Form form);
+  ~JsonWriter() override;
+
+  Status header(const Header&) override;
+  Status process(const Process&) override;
+  Status file(const File&) override;
+  Status request(const Request&) override;
+  Status transfer(const Transfer&) override;
+  Status effect(const Effect&) override;
+  Status flow(const Flow&) override;
+  Status loss(const Loss&) override;
+  Status summary(const Summary&) override;
+  Status finish(bool truncated) override;  // does not close the ByteWriter
+
+  Status flush();
+  // Requests in what the ByteWriter has taken: they are readable even if a later write failed.
+  uint64_t requests_written() const { return requests_written_; }
+
+ private:
+  class Buffer;
+
+  Status begin(size_t bytes);  // separates records, makes room
+  Status end();
+  Status drain();
+  Status write_text(std::string_view object);             // a whole record
+  void text(std::string_view raw);                        // quoted and escaped
+  void name(std::string_view key, std::string_view raw);  // with key_b64 if it is not UTF-8
+  void hop(const Hop&);
+  void shares(const std::vector<Share>&);
+
+  ByteWriter& out_;
+  Form form_;
+  std::unique_ptr<Buffer> buffer_;
+  std::unordered_map<std::string, std::string> escaped_;  // bounded: cleared when full
+  std::unordered_map<uint32_t, std::string> paths_;       // for the summary's files, bounded
+  bool first_record_ = true;
+  bool summary_written_ = false;
+  uint64_t requests_ = 0;
+  uint64_t requests_written_ = 0;
+};
+
+}  // namespace iohops
