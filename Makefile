@@ -1,0 +1,221 @@
+# Builds iohops out of tree, in build/. `make help` lists what can be made; V=1 shows the commands.
+# Nothing here is a list of files: bpf/*.bpf.c, userspace/**/*.cpp and tests/unit/*.cpp are found.
+
+VERSION := 0.1.0
+PREFIX  ?= /usr/local
+DESTDIR ?=
+BUILD   := build
+V       ?= 0
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.DEFAULT_GOAL := all
+MAKEFLAGS += --no-builtin-rules
+# bpftool stands in sbin, which a plain user's PATH does not name.
+export PATH := $(PATH):/usr/sbin:/sbin
+
+Q    := $(if $(filter 1,$(V)),,@)
+# $(call say,CXX,core/plan.o): the short line that stands for a command
+say   = $(if $(filter 1,$(V)),,@printf '  %-4s %s\n' $(1) $(2);)
+
+# ---- tools and flags. `=`, not `:=`: what asks pkg-config must run after $(DEPS_OK). --------------
+CXX      := g++
+CLANG     = $(or $(firstword $(foreach c,clang clang-19 clang-18 clang-17 clang-16 clang-15 clang-14,$(shell command -v $(c)))),clang)
+BPFTOOL  := bpftool
+PYTHON    = $(shell for p in /usr/bin/python3 python3; do $$p -c 'import jsonschema, pyte' 2>/dev/null && { echo $$p; exit; }; done; echo python3)
+OPT      ?= -O2
+WARNINGS := -Wall -Wextra -Wshadow -Werror
+CXXFLAGS := -std=c++20 $(OPT) -g $(WARNINGS) -ffile-prefix-map=$(CURDIR)=. \
+            -Iuserspace -I. -I$(BUILD)/gen -DIOHOPS_VERSION='"$(VERSION)"'
+MODULES  := libbpf libelf zlib libzstd fmt spdlog simdjson ncursesw libcap
+LIBS      = $(shell pkg-config --libs $(MODULES) 2>/dev/null || echo -lbpf -lelf -lz -lzstd -lspdlog -lfmt -lsimdjson -lncursesw -ltinfo -lcap) -lpthread
+# What unit tests of core and sinks link with: no libbpf, so that purity is proved by the linker.
+PURE_LIBS = $(filter-out -lbpf -lelf,$(LIBS))
+
+MACHINE  := $(shell uname -m)
+ARCH     := $(or $(patsubst aarch64,arm64,$(filter aarch64,$(MACHINE))),$(patsubst x86_64,x86,$(filter x86_64,$(MACHINE))),$(MACHINE))
+BPFFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Werror -D__TARGET_ARCH_$(ARCH) -I. \
+            -fdebug-compilation-dir=. -ffile-prefix-map=$(CURDIR)=.
+
+# ---- what there is ---------------------------------------------------------------------------------
+LAYERS   := core sinks system cli
+find_cpp  = $(sort $(shell find $(1) -name '*.cpp' 2>/dev/null))
+MAIN     := $(wildcard userspace/main.cpp)
+objects   = $(patsubst userspace/%.cpp,$(BUILD)/obj/%.o,$(call find_cpp,userspace/$(1)))
+ARCHIVES := $(patsubst %,$(BUILD)/lib%.a,cli system sinks core)
+
+# feature.bpf.c is an object of its own; all others are linked into one.
+BPF_SRC  := $(filter-out bpf/feature.bpf.c,$(sort $(wildcard bpf/*.bpf.c)))
+BPF_OBJ  := $(BPF_SRC:bpf/%.bpf.c=$(BUILD)/bpf/%.bpf.o)
+SKELS    := $(if $(BPF_SRC),$(BUILD)/gen/iohops.skel.h) $(if $(wildcard bpf/feature.bpf.c),$(BUILD)/gen/feature.skel.h)
+
+UNIT_SRC  := $(sort $(wildcard tests/unit/*.cpp))
+UNIT_HELP := $(filter-out %_test.cpp,$(UNIT_SRC))
+UNIT_HOST := $(if $(UNIT_SRC),$(shell grep -lE '^\#include "(system|cli)/' $(filter %_test.cpp,$(UNIT_SRC))))
+UNIT_PURE := $(filter-out $(UNIT_HELP) $(UNIT_HOST),$(UNIT_SRC))
+test_objects = $(patsubst tests/%.cpp,$(BUILD)/obj/tests/%.o,$(1))
+UNIT_BINS := $(if $(UNIT_PURE),$(BUILD)/unit) $(if $(UNIT_HOST),$(BUILD)/unit-host)
+
+WORKLOADS := $(patsubst tests/workloads/%.cpp,$(BUILD)/workloads/%,$(filter-out tests/workloads/workload.cpp,$(wildcard tests/workloads/*.cpp)))
+BENCH_BIN := $(patsubst tools/bench/%.cpp,$(BUILD)/bench/%,$(wildcard tools/bench/*.cpp))
+OBJECT_TEST := $(if $(BPF_SRC),$(patsubst tests/object/%.cpp,$(BUILD)/object/%,$(wildcard tests/object/*.cpp)))
+
+DEPS_OK  := $(BUILD)/deps-build.ok
+CHECK_OK := $(BUILD)/deps-check.ok
+
+# ---- what can be made ------------------------------------------------------------------------------
+.PHONY: all lib bpf demo check unit object live vm bench bless format tidy install uninstall help check-layers clean FORCE
+
+all: $(if $(MAIN),$(BUILD)/iohops,lib) ## build build/iohops (missing packages are installed or named)
+lib: $(ARCHIVES)                       ## build the layers without linking the program
+bpf: $(SKELS)                          ## build the BPF object and its skeleton
+
+demo: all $(BUILD)/workloads/io        ## trace a small workload by its PID and print the report
+	$(Q)tools/demo/run $(BUILD)/iohops $(BUILD)/workloads/io
+
+check: all $(CHECK_OK) $(UNIT_BINS) $(OBJECT_TEST) $(WORKLOADS) ## every test that this host can run
+	$(Q)tools/check-layers $(BUILD)/obj
+	$(Q)$(PYTHON) tests/run unit object live
+
+unit: $(CHECK_OK) $(UNIT_BINS)         ## unit and golden tests only
+	$(Q)$(PYTHON) tests/run unit
+
+object: $(CHECK_OK) $(OBJECT_TEST)     ## load every BPF program through this kernel's verifier
+	$(Q)$(PYTHON) tests/run object
+
+live: all $(CHECK_OK) $(WORKLOADS)     ## trace real programs on this kernel (T=NAME: only those that match)
+	$(Q)$(PYTHON) tests/run live $(T)
+
+vm: all $(WORKLOADS) $(OBJECT_TEST)    ## load and trace on other kernels, in QEMU
+	$(Q)tests/vm/run $(KERNELS)
+
+bench: all $(BENCH_BIN) $(WORKLOADS)   ## what tracing costs, measured on this machine
+	$(Q)tools/packages bench
+	$(Q)$(PYTHON) tools/bench/run.py $(ARGS)
+
+bless: $(UNIT_BINS)                    ## accept today's output as the goldens
+	$(Q)for t in $(UNIT_BINS); do BLESS=1 $$t --gtest_brief=1 || true; done
+	$(Q)git diff --stat -- tests/golden
+
+format: ## clang-format on the C++ (bpf/ keeps the kernel's style)
+	$(Q)tools/packages format
+	$(Q)clang-format -i $(shell find userspace tests tools -name '*.cpp' -o -name '*.hpp')
+
+tidy: all ## clang-tidy on the userspace sources
+	$(Q)clang-tidy --quiet $(call find_cpp,userspace) -- $(filter-out -Werror,$(CXXFLAGS))
+
+check-layers: lib ## prove from the depfiles that dependencies point one way
+	$(Q)tools/check-layers $(BUILD)/obj
+
+SHARE := $(DESTDIR)$(PREFIX)/share
+COMPLETIONS := bash:bash-completion/completions/iohops zsh:zsh/site-functions/_iohops fish:fish/vendor_completions.d/iohops.fish
+
+install: all ## into $(DESTDIR)$(PREFIX), with shell completions
+	$(call say,INST,$(DESTDIR)$(PREFIX)/bin/iohops)install -D -m 755 $(BUILD)/iohops $(DESTDIR)$(PREFIX)/bin/iohops
+	$(Q)for c in $(COMPLETIONS); do \
+	  to=$(SHARE)/$${c#*:}; mkdir -p $$(dirname $$to); \
+	  $(BUILD)/iohops completion $${c%%:*} >$$to || { rm -f $$to; exit 1; }; \
+	done
+
+uninstall: ## remove what install put there
+	$(Q)rm -f $(DESTDIR)$(PREFIX)/bin/iohops $(foreach c,$(COMPLETIONS),$(SHARE)/$(lastword $(subst :, ,$(c))))
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
+
+clean: ## remove build/
+	$(Q)rm -rf $(BUILD)
+
+# ---- packages, and stamps that change only when their text does -----------------------------------
+$(BUILD)/deps-%.ok: tools/packages
+	$(Q)tools/packages build $(filter-out build,$*)
+	$(Q)mkdir -p $(@D) && touch $@
+
+# $(call write_if_changed,TEXT)
+write_if_changed = @mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(1))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(1))' >$@
+
+$(BUILD)/flags.cxx: FORCE | $(DEPS_OK)
+	$(call write_if_changed,$(shell $(CXX) -dumpfullversion) $(CXXFLAGS))
+$(BUILD)/flags.bpf: FORCE | $(DEPS_OK)
+	$(call write_if_changed,$(shell $(CLANG) -dumpversion) $(BPFFLAGS))
+$(BUILD)/list.%: FORCE
+	$(call write_if_changed,$(call objects,$*))
+$(BUILD)/list.unit: FORCE
+	$(call write_if_changed,$(UNIT_PURE) : $(UNIT_HOST) : $(UNIT_HELP))
+$(BUILD)/list.bpf: FORCE
+	$(call write_if_changed,$(BPF_SRC))
+
+# ---- BPF: one object a layer, linked into one, then a skeleton ------------------------------------
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c $(BUILD)/flags.bpf
+	@mkdir -p $(@D)
+	$(call say,BPF,$*.bpf.o)$(CLANG) $(BPFFLAGS) -MD -MP -MF $(@:.o=.d) -c $< -o $@
+
+# Into a directory of its own: a layer may be called iohops.bpf.c too.
+$(BUILD)/bpf/linked/iohops.bpf.o: $(BPF_OBJ) $(BUILD)/list.bpf
+	@mkdir -p $(@D)
+	$(call say,LINK,iohops.bpf.o)$(BPFTOOL) gen object $@ $(BPF_OBJ)
+$(BUILD)/bpf/linked/feature.bpf.o: $(BUILD)/bpf/feature.bpf.o
+	@mkdir -p $(@D)
+	$(Q)$(BPFTOOL) gen object $@ $<
+
+$(BUILD)/gen/%.skel.h: $(BUILD)/bpf/linked/%.bpf.o
+	@mkdir -p $(@D)
+	$(call say,SKEL,$*.skel.h)$(BPFTOOL) gen skeleton $< name $*_bpf >$@
+
+# ---- C++ -------------------------------------------------------------------------------------------
+compile = $(call say,CXX,$(patsubst $(BUILD)/obj/%,%,$@))$(CXX) $(CXXFLAGS) -MD -MP -c $< -o $@
+
+$(BUILD)/obj/tests/%.o: tests/%.cpp $(BUILD)/flags.cxx | $(CHECK_OK)
+	@mkdir -p $(@D)
+	$(compile)
+$(BUILD)/obj/%.o: userspace/%.cpp $(BUILD)/flags.cxx
+	@mkdir -p $(@D)
+	$(compile)
+# Only system and cli may include a skeleton; the depfile knows it after the first build.
+$(call objects,system) $(call objects,cli): | $(SKELS)
+
+define archive_rule
+$(BUILD)/lib$(1).a: $(call objects,$(1)) $(BUILD)/list.$(1)
+	$$(call say,AR,lib$(1).a)rm -f $$@ && ar rcs $$@ $(call objects,$(1))
+endef
+$(foreach layer,$(LAYERS),$(eval $(call archive_rule,$(layer))))
+
+$(BUILD)/iohops: $(BUILD)/obj/main.o $(ARCHIVES)
+	$(call say,LINK,iohops)$(CXX) $(OPT) -g $^ $(LIBS) -o $@
+
+# ---- tests -----------------------------------------------------------------------------------------
+GTEST = $(shell pkg-config --libs gtest_main 2>/dev/null || echo -lgtest_main -lgtest)
+
+$(BUILD)/libtest.a: $(call test_objects,$(UNIT_HELP)) $(BUILD)/list.unit
+	$(call say,AR,libtest.a)rm -f $@ && ar rcs $@ $(call test_objects,$(UNIT_HELP))
+$(BUILD)/unit: $(call test_objects,$(UNIT_PURE)) $(BUILD)/libtest.a $(BUILD)/libsinks.a $(BUILD)/libcore.a
+	$(call say,LINK,unit)$(CXX) $^ $(GTEST) $(PURE_LIBS) -o $@
+$(BUILD)/unit-host: $(call test_objects,$(UNIT_HOST)) $(BUILD)/libtest.a $(ARCHIVES)
+	$(call say,LINK,unit-host)$(CXX) $^ $(GTEST) $(LIBS) -o $@
+
+$(BUILD)/obj/tests/workloads/%.o: tests/workloads/%.cpp $(BUILD)/flags.cxx
+	@mkdir -p $(@D)
+	$(compile)
+$(BUILD)/workloads/%: $(BUILD)/obj/tests/workloads/%.o $(if $(wildcard tests/workloads/workload.cpp),$(BUILD)/obj/tests/workloads/workload.o)
+	@mkdir -p $(@D)
+	$(call say,LINK,workloads/$*)$(CXX) $^ -lpthread -o $@
+
+$(BUILD)/object/%: $(BUILD)/obj/tests/object/%.o | $(BUILD)/bpf/linked/iohops.bpf.o
+	@mkdir -p $(@D)
+	$(call say,LINK,object/$*)$(CXX) $^ $(LIBS) -o $@
+
+# ---- bench: its own little BPF object and skeleton -------------------------------------------------
+$(BUILD)/bench/%.bpf.o: tools/bench/%.bpf.c $(BUILD)/flags.bpf
+	@mkdir -p $(@D)
+	$(call say,BPF,bench/$*.bpf.o)$(CLANG) $(BPFFLAGS) -MD -MP -MF $(@:.o=.d) -c $< -o $@
+$(BUILD)/gen/bench/%.skel.h: $(BUILD)/bench/%.bpf.o
+	@mkdir -p $(@D)
+	$(call say,SKEL,bench/$*.skel.h)$(BPFTOOL) gen skeleton $< name $*_bpf >$@
+$(BUILD)/obj/bench/%.o: tools/bench/%.cpp $(BUILD)/flags.cxx | $(patsubst tools/bench/%.bpf.c,$(BUILD)/gen/bench/%.skel.h,$(wildcard tools/bench/*.bpf.c))
+	@mkdir -p $(@D)
+	$(compile)
+$(BUILD)/bench/%: $(BUILD)/obj/bench/%.o
+	@mkdir -p $(@D)
+	$(call say,LINK,bench/$*)$(CXX) $^ $(LIBS) -o $@
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
