@@ -1,0 +1,44 @@
+// Bounded, typed views of wire records in a buffer. Sees bytes only; never trusts a length in them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <type_traits>
+
+#include "bpf/wire.h"
+#include "core/result.hpp"
+
+namespace iohops {
+
+// One record with its header, 8-byte aligned, as it came from a ring or a raw recording.
+using Record = std::span<const std::byte>;
+
+// Takes the first record off `rest` after checking its size field against what is there. Errors are
+// kDamaged. Its contents are not checked yet: check_record() does that.
+Result<Record> next_record(Record& rest);
+
+// The bytes that a record claims to have, 0 if `bytes` is too short to hold a header.
+size_t claimed_size(Record bytes);
+
+// Whether the contents of a record of a known kind can be read: its fixed part is there, and what
+// it says about its own length and strings holds. A record of an unknown kind is fine: it is
+// skipped.
+Status check_record(Record record);
+
+// A record, or its known prefix, as T; nullptr if it is shorter than T or badly aligned.
+template <typename T>
+const T* view(Record record) {
+  static_assert(std::is_trivially_copyable_v<T> && alignof(T) <= 8);
+  if (record.size() < sizeof(T)) return nullptr;
+  if (reinterpret_cast<uintptr_t>(record.data()) % alignof(T) != 0) return nullptr;
+  return reinterpret_cast<const T*>(record.data());
+}
+
+// A record type in memory as bytes, for writers and tests.
+template <typename T>
+Record bytes_of(const T& record) {
+  return std::as_bytes(std::span<const T, 1>(&record, 1));
+}
+
+}  // namespace iohops

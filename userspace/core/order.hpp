@@ -1,0 +1,90 @@
+// Orderer: one stream in time order out of the records of several rings. Sees record headers only.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "core/decode.hpp"
+
+namespace iohops {
+
+// Assumption: the records of one CPU arrive nearly in time order (a record may be overtaken by
+// those of an interrupt), the rings are drained one after the other, and after draining all of them
+// at time T nothing older than T minus a small slack is still to come. Rule: a lane per CPU is kept
+// sorted by (time, arrival) on insertion; lanes are merged on release. Release condition: the
+// caller names a time; everything up to it goes out in (time, cpu, arrival) order. A record that is
+// older than what already went out is late: it goes out first at the next release, and is counted.
+class Orderer {
+ public:
+  // At most `max_bytes` of records are kept (rounded up to whole chunks).
+  explicit Orderer(size_t max_bytes = size_t{64} << 20);
+
+  // Copies the record, which next_record() has accepted. false: no room, release some first.
+  bool push(Record record);
+
+  // Hands out all records with time_ns <= until_ns: `Status f(Record)`; the bytes are valid during
+  // the call. Stops at the first error and returns it; the record that failed is gone.
+  template <typename F>
+  Status release(uint64_t until_ns, F&& f) {
+    prepare();
+    while (Entry* entry = next(until_ns)) {
+      const Record record = take(*entry);
+      Status status = f(record);
+      drop(record);
+      if (!status) return status;
+    }
+    return {};
+  }
+
+  size_t size() const { return records_; }           // records kept
+  size_t bytes() const;                              // memory used for them
+  uint64_t late() const { return late_; }            // records older than what was already released
+  uint64_t newest_ns() const { return newest_ns_; }  // the highest time pushed so far
+
+ private:
+  struct Entry {
+    uint64_t time_ns;
+    uint32_t cpu;
+    uint32_t place;  // in units of 8 bytes: chunk * kChunkUnits + unit
+  };
+  struct Lane {
+    std::vector<Entry> entries;
+    size_t head = 0;
+    bool sorted = true;
+  };
+  struct Chunk {
+    std::unique_ptr<uint64_t[]> words;
+    uint32_t live = 0;  // records in it that were not handed out
+    uint32_t used = 0;  // units
+  };
+
+  static constexpr size_t kLanes = 256;  // CPUs share lanes beyond that; the order still holds
+  static constexpr uint32_t kChunkUnits = 32768;  // 256 KiB: four of the largest records
+
+  static bool before(const Entry& a, const Entry& b) {
+    return a.time_ns != b.time_ns ? a.time_ns < b.time_ns : a.cpu < b.cpu;
+  }
+  bool make_room(uint32_t units);
+  void insert(Lane& lane, Entry entry);
+  void prepare();
+  Entry* next(uint64_t until_ns);
+  Record take(Entry& entry);
+  void drop(Record record);
+
+  std::array<Lane, kLanes> lanes_;
+  std::vector<uint32_t> heap_;  // lanes with entries, the lane of the earliest entry first
+  std::vector<Chunk> chunks_;
+  std::vector<uint32_t> free_chunks_;
+  size_t max_chunks_;
+  uint32_t filling_ = 0;
+  uint32_t taken_chunk_ = 0;
+  size_t records_ = 0;
+  uint64_t released_ns_ = 0;
+  uint64_t newest_ns_ = 0;
+  uint64_t late_ = 0;
+};
+
+}  // namespace iohops

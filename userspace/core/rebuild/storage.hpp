@@ -1,0 +1,41 @@
+// Where the bytes of a file live, by inode mode and super block magic, and so which copy a read or
+// a write of it makes. Pure rules: the rebuild and top share them.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "core/model/model.hpp"
+
+namespace iohops {
+
+enum class Storage : uint8_t {
+  kNone,       // nothing to copy: a directory, a symlink, no file
+  kPageCache,  // a file system on block devices, or a block device
+  kNetwork,    // page cache, filled over the network (NFS, CIFS, 9p, Ceph)
+  kFuse,       // page cache, filled by a process; FOPEN_DIRECT_IO goes past it, invisibly to us
+  kMemory,     // tmpfs, proc, character devices, eventfd, ...: the kernel's own memory
+  kDax,        // persistent memory, mapped: no page cache, no DMA
+  kSocket,
+  kPipe,
+};
+
+Storage storage_of(uint16_t mode, uint32_t magic, bool dax);
+FileKind file_kind(uint16_t mode, uint32_t magic);
+bool is_overlay(uint32_t magic);
+bool is_anon_inode(uint32_t magic);
+
+// The CPU copy of a read (`write` false) or write of `storage`; nothing is copied if from == to.
+struct CopyRule {
+  Endpoint from = Endpoint::kKernel;
+  Endpoint to = Endpoint::kKernel;
+  Evidence evidence = Evidence::kDerived;
+  bool copies() const { return from != to; }
+};
+// `direct`: the file is open with O_DIRECT and the request did go past the page cache.
+CopyRule copy_rule(Storage storage, bool write, bool direct);
+
+// O_DIRECT of the tracing machine's ABI, the same on x86-64, arm64 (0x10000) is told by machine.
+uint32_t o_direct(std::string_view machine);
+
+}  // namespace iohops
