@@ -2,14 +2,16 @@
 // only the model; knows nothing of the command line or of the kernel.
 #pragma once
 
+#include <bitset>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "core/sink.hpp"
@@ -18,11 +20,11 @@ namespace iohops {
 
 // Every member that is set must hold; the entries of a list are alternatives.
 struct Filter {
-  std::vector<std::string> ops;      // "read", "page_fault", ... or a glob over them: "p*64"
-  std::vector<std::string> paths;    // globs over the whole path: `*` and `?` match `/` too
-  std::vector<std::string> devices;  // names or "major:minor"; of the file system or of the DMA
-  std::optional<uint64_t> min_latency_ns;
-  std::optional<uint64_t> min_bytes;  // bytes asked for (a fault asks for none)
+  std::vector<std::string> ops{};      // "read", "page_fault", ... or a glob over them: "p*64"
+  std::vector<std::string> paths{};    // globs over the whole path: `*` and `?` match `/` too
+  std::vector<std::string> devices{};  // names or "major:minor"; of the file system or of the DMA
+  std::optional<uint64_t> min_latency_ns{};
+  std::optional<uint64_t> min_bytes{};  // bytes asked for (a fault asks for none)
 
   bool empty() const {
     return ops.empty() && paths.empty() && devices.empty() && !min_latency_ns && !min_bytes;
@@ -33,11 +35,13 @@ struct Filter {
 // whatever the pattern: both may come from a stranger.
 bool glob_match(std::string_view pattern, std::string_view text);
 
-// Hands on what passes the filter, in order. Transfers, effects and flows pass if one of their
-// requests did (or, with a device filter alone, if the device did). Names are handed on only when a
-// record that passed needs them; loss and the end always are. A summary that arrives from above is
-// dropped unless the filter is empty: it counts what the filter took away, so the one who owns the
-// filter puts a Summarizer below it.
+// Hands on what passes the filter. A block request usually arrives before the requests that own it
+// end: it is held until one of them passes (then it goes first) or none did. Effects and flows pass
+// if one of their requests did. A transfer or effect passes whole, with all its owners. What no
+// request owns passes with a device filter alone, if its device does. Files are named when a record
+// that passed needs them; processes, loss and the end always pass.
+// A summary from above counts what the filter takes away, so it is dropped unless the filter is
+// empty: the owner of the filter puts a Summarizer below it.
 class FilterSink : public Sink {
  public:
   FilterSink(Filter filter, Sink& next);
@@ -57,24 +61,37 @@ class FilterSink : public Sink {
   struct HeldFile {
     File file;
     bool path_passes = false;
-    bool sent = false;
+    bool named = false;
   };
+  // Verdicts of 2048 consecutive requests of a process.
+  struct Page {
+    std::bitset<2048> decided, kept;
+  };
+  enum class Verdict { kUndecided, kDropped, kKept };
 
   bool passes(const Request&) const;
   bool op_passes(std::string_view op) const;
   bool device_passes(uint32_t device) const;
-  bool any_kept(const std::vector<Share>&) const;
-  bool kept(RequestId) const;
-  void keep(RequestId);
+  bool devices_only() const;
+  void decide(RequestId, bool keep);
+  Verdict verdict(RequestId) const;
+  Verdict verdict(const std::vector<Share>&) const;  // kept if one is, dropped if all are
+  Status hold(const Transfer&);
+  Status release_held(RequestId decided, bool keep);
+  Status send(const Transfer&);
   Status name_file(uint32_t id);
 
   Filter filter_;
   Sink& next_;
   std::set<uint32_t> device_ids_;
-  std::set<uint32_t> known_devices_;
-  mutable std::unordered_map<std::string, bool> op_verdicts_;
   std::unordered_map<uint32_t, HeldFile> files_;
-  std::unordered_map<uint32_t, std::vector<bool>> kept_;  // pid -> [seq]
+  std::map<std::pair<uint32_t, uint64_t>, Page> pages_;
+  std::map<uint64_t, Transfer> held_;           // by arrival
+  std::multimap<RequestId, uint64_t> waiting_;  // undecided owner -> held transfer
+  std::set<std::string, std::less<>> names_;    // ops and flags of held transfers
+  uint64_t arrivals_ = 0;
+  uint64_t evicted_ = 0;
+  uint64_t last_ns_ = 0;
 };
 
 }  // namespace iohops
