@@ -1,8 +1,10 @@
 // Signals: what we were started with, and those that ask us to stop, as a pollable descriptor.
 #pragma once
 
+#include <csignal>
 #include <initializer_list>
 #include <optional>
+#include <utility>
 
 #include "core/result.hpp"
 #include "system/unique_fd.hpp"
@@ -30,8 +32,9 @@ class SignalFd {
   std::optional<int> next();  // the next signal that came, nullopt: none is pending
 
  private:
-  explicit SignalFd(UniqueFd fd) : fd_(std::move(fd)) {}
+  SignalFd(UniqueFd fd, const sigset_t& before) : fd_(std::move(fd)), before_(before) {}
   UniqueFd fd_;
+  sigset_t before_;
 };
 
 }  // namespace iohops
