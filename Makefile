@@ -56,7 +56,7 @@ UNIT_PURE := $(filter-out $(UNIT_HELP) $(UNIT_HOST),$(UNIT_SRC))
 test_objects = $(patsubst tests/%.cpp,$(BUILD)/obj/tests/%.o,$(1))
 UNIT_BINS := $(if $(UNIT_PURE),$(BUILD)/unit) $(if $(UNIT_HOST),$(BUILD)/unit-host)
 
-WORKLOADS := $(patsubst tests/workloads/%.cpp,$(BUILD)/workloads/%,$(filter-out tests/workloads/workload.cpp,$(wildcard tests/workloads/*.cpp)))
+WORKLOADS := $(BUILD)/workloads/io
 BENCH_BIN := $(patsubst tools/bench/%.cpp,$(BUILD)/bench/%,$(wildcard tools/bench/*.cpp))
 OBJECT_TEST := $(if $(BPF_SRC),$(patsubst tests/object/%.cpp,$(BUILD)/object/%,$(wildcard tests/object/*.cpp)))
 
@@ -196,9 +196,9 @@ $(BUILD)/unit-host: $(call test_objects,$(UNIT_HOST)) $(BUILD)/libtest.a $(ARCHI
 $(BUILD)/obj/tests/workloads/%.o: tests/workloads/%.cpp $(BUILD)/flags.cxx
 	@mkdir -p $(@D)
 	$(compile)
-$(BUILD)/workloads/%: $(BUILD)/obj/tests/workloads/%.o $(if $(wildcard tests/workloads/workload.cpp),$(BUILD)/obj/tests/workloads/workload.o)
+$(BUILD)/workloads/io: $(call test_objects,$(wildcard tests/workloads/*.cpp))
 	@mkdir -p $(@D)
-	$(call say,LINK,workloads/$*)$(CXX) $^ -lpthread -o $@
+	$(call say,LINK,workloads/io)$(CXX) $^ -lpthread -o $@
 
 $(BUILD)/object/%: $(BUILD)/obj/tests/object/%.o | $(BUILD)/bpf/linked/iohops.bpf.o
 	@mkdir -p $(@D)
