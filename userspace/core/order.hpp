@@ -26,14 +26,15 @@ class Orderer {
   bool push(Record record);
 
   // Hands out all records with time_ns <= until_ns: `Status f(Record)`; the bytes are valid during
-  // the call. Stops at the first error and returns it; the record that failed is gone.
+  // the call, and `f` must not push. Stops at the first error and returns it; the record that
+  // failed is gone.
   template <typename F>
   Status release(uint64_t until_ns, F&& f) {
     prepare();
-    while (Entry* entry = next(until_ns)) {
-      const Record record = take(*entry);
-      Status status = f(record);
-      drop(record);
+    while (const Entry* entry = next(until_ns)) {
+      const uint32_t place = entry->place;
+      Status status = f(bytes_at(place));
+      drop(place);
       if (!status) return status;
     }
     return {};
@@ -70,9 +71,11 @@ class Orderer {
   bool make_room(uint32_t units);
   void insert(Lane& lane, Entry entry);
   void prepare();
-  Entry* next(uint64_t until_ns);
-  Record take(Entry& entry);
-  void drop(Record record);
+  const Entry* next(uint64_t until_ns);
+  void sift_down();
+  const Entry& front(uint32_t lane) const { return lanes_[lane].entries[lanes_[lane].head]; }
+  Record bytes_at(uint32_t place) const;
+  void drop(uint32_t place);
 
   std::array<Lane, kLanes> lanes_;
   std::vector<uint32_t> heap_;  // lanes with entries, the lane of the earliest entry first
@@ -80,7 +83,6 @@ class Orderer {
   std::vector<uint32_t> free_chunks_;
   size_t max_chunks_;
   uint32_t filling_ = 0;
-  uint32_t taken_chunk_ = 0;
   size_t records_ = 0;
   uint64_t released_ns_ = 0;
   uint64_t newest_ns_ = 0;

@@ -35,7 +35,7 @@ struct CopyRule {
 // `direct`: the file is open with O_DIRECT and the request did go past the page cache.
 CopyRule copy_rule(Storage storage, bool write, bool direct);
 
-// O_DIRECT of the tracing machine's ABI, the same on x86-64, arm64 (0x10000) is told by machine.
+// O_DIRECT as the ABI of `machine` (uname) has it: arm and powerpc have their own value.
 uint32_t o_direct(std::string_view machine);
 
 }  // namespace iohops

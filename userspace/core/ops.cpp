@@ -1,0 +1,61 @@
+// The table of operations: one row a wire_op.
+#include "core/ops.hpp"
+
+namespace iohops {
+namespace {
+
+struct Row {
+  uint16_t op;
+  OpFamily family;
+  std::string_view name;
+};
+
+constexpr Row kRows[] = {
+    {WIRE_OP_READ, OpFamily::kRead, "read"},
+    {WIRE_OP_WRITE, OpFamily::kWrite, "write"},
+    {WIRE_OP_PREAD64, OpFamily::kRead, "pread64"},
+    {WIRE_OP_PWRITE64, OpFamily::kWrite, "pwrite64"},
+    {WIRE_OP_READV, OpFamily::kRead, "readv"},
+    {WIRE_OP_WRITEV, OpFamily::kWrite, "writev"},
+    {WIRE_OP_PREADV, OpFamily::kRead, "preadv"},
+    {WIRE_OP_PWRITEV, OpFamily::kWrite, "pwritev"},
+    {WIRE_OP_PREADV2, OpFamily::kRead, "preadv2"},
+    {WIRE_OP_PWRITEV2, OpFamily::kWrite, "pwritev2"},
+    {WIRE_OP_FSYNC, OpFamily::kSync, "fsync"},
+    {WIRE_OP_FDATASYNC, OpFamily::kSync, "fdatasync"},
+    {WIRE_OP_SYNC_FILE_RANGE, OpFamily::kSync, "sync_file_range"},
+    {WIRE_OP_MSYNC, OpFamily::kSync, "msync"},
+    {WIRE_OP_PAGE_FAULT, OpFamily::kFault, "page_fault"},
+    {WIRE_OP_DEVICE, OpFamily::kOther, "device"},
+};
+
+const Row* row_of(uint16_t op) {
+  // The first rows stand in the order of their values: the common operations are found at once.
+  if (op >= WIRE_OP_READ && op <= WIRE_OP_PWRITEV2) return &kRows[op - WIRE_OP_READ];
+  for (const Row& row : kRows) {
+    if (row.op == op) return &row;
+  }
+  return nullptr;
+}
+static_assert(kRows[WIRE_OP_PWRITEV2 - WIRE_OP_READ].op == WIRE_OP_PWRITEV2);
+
+}  // namespace
+
+OpFamily family(uint16_t op) {
+  const Row* row = row_of(op);
+  return row != nullptr ? row->family : OpFamily::kOther;
+}
+
+std::string_view op_name(uint16_t op) {
+  const Row* row = row_of(op);
+  return row != nullptr ? row->name : "unknown";
+}
+
+std::optional<uint16_t> parse_op(std::string_view name) {
+  for (const Row& row : kRows) {
+    if (row.name == name) return row.op;
+  }
+  return std::nullopt;
+}
+
+}  // namespace iohops

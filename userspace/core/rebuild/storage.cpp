@@ -1,0 +1,146 @@
+// The rules of storage.hpp. Modes as in sys/stat.h, magics as in linux/magic.h, spelled out here so
+// that a trace of another machine is read by the rules of the kernel, not of this host's headers.
+#include "core/rebuild/storage.hpp"
+
+#include <algorithm>
+
+namespace iohops {
+namespace {
+
+constexpr uint16_t kTypeMask = 0170000;
+constexpr uint16_t kSocketType = 0140000;
+constexpr uint16_t kSymlinkType = 0120000;
+constexpr uint16_t kRegularType = 0100000;
+constexpr uint16_t kBlockType = 0060000;
+constexpr uint16_t kDirectoryType = 0040000;
+constexpr uint16_t kCharType = 0020000;
+constexpr uint16_t kFifoType = 0010000;
+
+// File systems whose files live in the kernel's own memory: no block device below them. tmpfs pages
+// are page cache to the kernel, but nothing ever moves them to a device (swap aside).
+constexpr uint32_t kMemoryMagics[] = {
+    0x01021994,  // tmpfs, devtmpfs, memfd
+    0x858458f6,  // ramfs
+    0x958458f6,  // hugetlbfs
+    0x00009fa0,  // proc
+    0x62656572,  // sysfs
+    0x0027e0eb,  // cgroup
+    0x63677270,  // cgroup2
+    0x64626720,  // debugfs
+    0x74726163,  // tracefs
+    0x73636673,  // securityfs
+    0xcafe4a11,  // bpf
+    0x6165676c,  // pstore
+    0x62656570,  // configfs
+    0xde5e81e4,  // efivarfs
+    0xf97cff8c,  // selinuxfs
+    0x65735543,  // fusectl
+    0x00001cd1,  // devpts
+    0x19800202,  // mqueue
+    0x6e736673,  // nsfs
+    0x50494446,  // pidfs
+    0x42494e4d,  // binfmt_misc
+    0x07655821,  // resctrl
+    0x5345434d,  // secretmem
+    0x444d4142,  // dma-buf
+};
+
+constexpr uint32_t kNetworkMagics[] = {
+    0x00006969,  // nfs
+    0xff534d42,  // cifs
+    0xfe534d42,  // smb2
+    0x01021997,  // 9p
+    0x00c36400,  // ceph
+    0x5346414f,  // openafs
+    0x6b414653,  // kafs
+};
+
+constexpr uint32_t kFuseMagic = 0x65735546;  // virtiofs too
+constexpr uint32_t kOverlayMagic = 0x794c7630;
+constexpr uint32_t kAnonInodeMagic = 0x09041934;
+
+template <size_t N>
+bool contains(const uint32_t (&magics)[N], uint32_t magic) {
+  return std::find(std::begin(magics), std::end(magics), magic) != std::end(magics);
+}
+
+}  // namespace
+
+bool is_overlay(uint32_t magic) { return magic == kOverlayMagic; }
+bool is_anon_inode(uint32_t magic) { return magic == kAnonInodeMagic; }
+
+Storage storage_of(uint16_t mode, uint32_t magic, bool dax) {
+  switch (mode & kTypeMask) {
+    case kRegularType:
+      break;
+    case kBlockType:
+      return Storage::kPageCache;
+    case kSocketType:
+      return Storage::kSocket;
+    case kFifoType:
+      return Storage::kPipe;
+    case kDirectoryType:
+    case kSymlinkType:
+      return Storage::kNone;
+    default:
+      return Storage::kMemory;  // character devices; anonymous inodes have no type
+  }
+  if (contains(kMemoryMagics, magic) || is_anon_inode(magic)) return Storage::kMemory;
+  if (contains(kNetworkMagics, magic)) return Storage::kNetwork;
+  if (magic == kFuseMagic) return Storage::kFuse;
+  return dax ? Storage::kDax : Storage::kPageCache;
+}
+
+FileKind file_kind(uint16_t mode, uint32_t magic) {
+  switch (mode & kTypeMask) {
+    case kRegularType:
+      return storage_of(mode, magic, false) == Storage::kMemory ? FileKind::kMemory
+                                                                : FileKind::kRegular;
+    case kBlockType:
+      return FileKind::kBlock;
+    case kCharType:
+      return FileKind::kChar;
+    case kSocketType:
+      return FileKind::kSocket;
+    case kFifoType:
+      return FileKind::kPipe;
+    case kDirectoryType:
+      return FileKind::kDirectory;
+    case kSymlinkType:
+      return FileKind::kSymlink;
+    default:
+      return FileKind::kOther;
+  }
+}
+
+CopyRule copy_rule(Storage storage, bool write, bool direct) {
+  const auto between = [write](Endpoint store, Evidence evidence) {
+    return write ? CopyRule{Endpoint::kUser, store, evidence}
+                 : CopyRule{store, Endpoint::kUser, evidence};
+  };
+  switch (storage) {
+    case Storage::kPageCache:
+    case Storage::kNetwork:
+      return direct ? CopyRule{} : between(Endpoint::kPageCache, Evidence::kDerived);
+    case Storage::kFuse:
+      return direct ? CopyRule{} : between(Endpoint::kPageCache, Evidence::kInferred);
+    case Storage::kMemory:
+    case Storage::kDax:
+      return between(Endpoint::kKernel, Evidence::kDerived);
+    case Storage::kSocket:
+      return between(Endpoint::kSocket, Evidence::kDerived);
+    case Storage::kPipe:
+      return between(Endpoint::kPipe, Evidence::kDerived);
+    case Storage::kNone:
+      break;
+  }
+  return {};
+}
+
+uint32_t o_direct(std::string_view machine) {
+  if (machine.starts_with("aarch64") || machine.starts_with("arm")) return 0x10000;
+  if (machine.starts_with("ppc")) return 0x20000;
+  return 0x4000;
+}
+
+}  // namespace iohops
