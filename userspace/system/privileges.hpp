@@ -12,6 +12,9 @@ struct Privileges {
   std::vector<std::string> missing;  // needed to trace, not effective: "CAP_BPF", ...
   std::vector<std::string> wanted;   // helpful only, not effective
   bool all = false;                  // everything that tracing uses is there
+  // We are in a user namespace below the first (a rootless container): capabilities there are no
+  // capabilities towards BPF.
+  bool user_namespace = false;
 };
 
 Privileges read_privileges();
