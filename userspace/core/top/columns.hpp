@@ -2,6 +2,7 @@
 // batch rows, --sort and the help. Sees sums of tallies; does not see how a figure is written.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -69,6 +70,7 @@ struct TopRow {
   std::string name;  // raw bytes: comm, path or operation
   TopFigures figures;
   uint64_t elapsed_ns = 0;
+  bool has_device = true;  // false: device work is not known per operation
 
   // The value of a column in its unit (rates per second, percent 0..100, durations in ns); unset:
   // unknown or meaningless here.

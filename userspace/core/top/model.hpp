@@ -26,7 +26,7 @@ struct TopScope {
 };
 
 struct TopTotals {
-  size_t processes = 0;  // with requests in the interval
+  size_t processes = 0;  // traced ones that made requests since the start
   TopFigures figures;
   uint64_t lost = 0;  // since the start
   double self_cpu_percent = 0;
@@ -59,6 +59,7 @@ class TopModel {
   const TopTotals& totals() const { return totals_; }
   TopColumn sort_column() const { return sort_; }
   bool ascending() const { return ascending_; }
+  std::span<const TopColumn> visible_columns() const;  // of the view, in order
   const std::string& filter_text() const { return filter_; }
   bool editing_filter() const { return editing_; }
   size_t filter_cursor() const { return cursor_; }  // bytes into filter_text()
@@ -83,9 +84,12 @@ class TopModel {
   void order_rows();
   TopRow blank_row(const TopDelta&) const;
   bool passes(const TopRow&) const;
+  uint64_t row_key(const TopDelta&) const;
+  void show_latest();
   bool handle_command(const TopKey&, size_t page_rows);
   bool handle_character(char32_t);
   void handle_editing(const TopKey&);
+  void erase_filter(size_t from, size_t to);
   void move(long rows);
   void next_column(int step);
   void change_interval(int step);
@@ -93,7 +97,7 @@ class TopModel {
   void leave();
 
   TopTallies tallies_;
-  std::vector<TopDelta> frozen_deltas_;
+  std::vector<TopDelta> latest_, shown_;  // they differ while frozen
   TopTotals latest_totals_, totals_;
   std::vector<TopRow> rows_;
   TopView view_ = TopView::kProcesses;

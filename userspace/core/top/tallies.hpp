@@ -6,6 +6,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -36,16 +37,21 @@ struct TopDelta {
   TopFigures figures;
 };
 
+// Assumption: the kernel writes back what a process dirtied after the fact, in rows of nobody
+// (tgid 0). Rule: they are charged to the process that wrote the file if only one of those traced
+// did; else they stay nobody's. Names are kept for kMaxNames files and processes; beyond that a row
+// shows its number.
 class TopTallies {
  public:
+  static constexpr size_t kMaxNames = 100'000;
+
   void name_process(const Process&);
   void name_file(uint32_t alias, const File&);  // alias as in wire_tally_key.file
 
-  // Rows that vanished and come back smaller begin anew: a counter never runs backwards into a
-  // figure.
-  void update(const TopSample&);
+  // What happened since the sample before, one row per tally, idle ones included. A tally that
+  // vanished and comes back begins anew: a counter never runs backwards into a figure.
+  std::vector<TopDelta> update(const TopSample&);
 
-  const std::vector<TopDelta>& deltas() const { return deltas_; }
   const Process* process(uint32_t pid) const;
   const File* file(uint64_t identity) const;
 
@@ -64,8 +70,7 @@ class TopTallies {
   TopFigures difference(const wire_tally_key&, const wire_tally& now,
                         const wire_tally& before) const;
   void find_sole_writers(std::span<const TopTally>);
-  uint32_t charged_pid(const wire_tally_key&, uint64_t identity) const;
-
+  uint32_t charged_pid(const wire_tally_key&, uint64_t file) const;
   uint64_t identity(uint32_t alias) const;
 
   std::unordered_map<wire_tally_key, Known, KeyHash, KeyEqual> known_;
@@ -74,7 +79,6 @@ class TopTallies {
   std::unordered_map<uint64_t, File> files_;           // identity -> file
   std::map<std::tuple<uint32_t, uint64_t, uint32_t>, uint64_t> inodes_;
   std::unordered_map<uint64_t, uint32_t> sole_writer_;  // identity -> pid; 0: several
-  std::vector<TopDelta> deltas_;
   uint64_t generation_ = 0;
 };
 
