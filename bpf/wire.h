@@ -140,6 +140,7 @@ enum {
 	WIRE_REQUEST_PRIVATE = 16,	/* page fault: the mapping is MAP_PRIVATE */
 	WIRE_REQUEST_END_UNKNOWN = 32,	/* page fault: time_ns is its last event, not its end */
 	WIRE_REQUEST_FILE_UNKNOWN = 64, /* the descriptor could not be resolved */
+	WIRE_REQUEST_OPEN = 128,	/* still running when tracing stopped: result is meaningless */
 };
 
 /* One request, written when it ended: header.time_ns is the end. A page-cache hit needs no more. */

@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * The life of bios and block requests: who queued a bio, whose pages it carries, and one record when
+ * its request completes.
+ *
+ * The key is the bio's address, from block_bio_queue (in the submitting thread) to its completion (in
+ * an interrupt, `current` is then whoever was interrupted). A request's bios are found by walking
+ * rq->bio, which is intact at insert, issue and complete; merges need nothing else. The times of a
+ * request live in the state of its first bio, so there is no second map.
+ *
+ * Not seen: what happens below a block driver, and the split of a completed request among bios that
+ * were queued before tracing began.
+ */
+#include "request.h"
+
+#define REQ_OP_BITS 8
+#define REQ_OP_WRITE 1
+#define PAGE_MAPPING_FLAGS 3UL
+#define S_IFMT 00170000
+#define S_IFBLK 0060000
+#define MAX_BIOS 256 /* a request has at most queue_max_segments bios, 128-256 in practice */
+
+/* Whose page is it? The first page of the bio decides: a bio is contiguous in its file for every
+ * file system that fills it from the page cache. */
+static __always_inline void read_first_page(struct bio *bio, struct wire_bio_part *part)
+{
+	struct bio_vec *vecs = bio->bi_io_vec;
+	struct bio_vec vec = {};
+	struct page *page;
+	unsigned long head;
+
+	part->ino = 0;
+	part->index = 0;
+	part->dev = 0;
+	if (!part->bytes || !vecs)
+		return;
+	/* Not bi_vcnt: it is 0 in clones and splits. */
+	bpf_probe_read_kernel(&vec, sizeof(vec), &vecs[bio->bi_iter.bi_idx]);
+	page = vec.bv_page;
+	if (!page)
+		return;
+	page = (void *)page + ((vec.bv_offset + bio->bi_iter.bi_bvec_done) >> page_shift) *
+				      bpf_core_type_size(struct page);
+	head = BPF_CORE_READ(page, compound_head);
+	struct folio *folio = head & 1 ? (void *)(head - 1) : (void *)page;
+	unsigned long mapping = (unsigned long)BPF_CORE_READ(folio, mapping);
+
+	if (mapping & 1) {
+		part->flags |= WIRE_BIO_ANON;
+		return;
+	}
+	if (!mapping || (mapping & PAGE_MAPPING_FLAGS)) {
+		part->flags |= WIRE_BIO_NO_MAPPING;
+		return;
+	}
+	struct inode *inode = BPF_CORE_READ((struct address_space *)mapping, host);
+
+	if (!inode) {
+		part->flags |= WIRE_BIO_SWAP; /* swapper_space has no host */
+		return;
+	}
+	part->ino = BPF_CORE_READ(inode, i_ino);
+	part->dev = BPF_CORE_READ(inode, i_sb, s_dev);
+	part->index = BPF_CORE_READ(folio, index) +
+		      ((unsigned long)page - (unsigned long)folio) / bpf_core_type_size(struct page);
+	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFBLK) {
+		part->flags |= WIRE_BIO_METADATA;
+		return;
+	}
+	/* A flusher's bio concerns us if a traced process uses the file. The generation is part of
+	 * the key: another file that got the number of a deleted one is not ours. */
+	struct file_key key = {
+		.ino = part->ino,
+		.dev = part->dev,
+		.generation = BPF_CORE_READ(inode, i_generation),
+	};
+	u32 *alias = bpf_map_lookup_elem(&files, &key);
+
+	if (alias)
+		part->file = *alias;
+}
+
+static __always_inline bool is_own_output(const struct wire_bio_part *part)
+{
+	for (int i = 0; i < 4; i++)
+		if (self_inos[i] && self_inos[i] == part->ino && self_devs[i] == part->dev)
+			return true;
+	return false;
+}
+
+SEC("?tp_btf/block_bio_queue")
+int BPF_PROG(block_queue, struct bio *bio)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct bio_state new = {};
+	struct wire_bio_part *part = &new.part;
+	bool traced = is_traced(task->tgid) && !(task->flags & PF_KTHREAD);
+	struct thread_state *state = traced ? find_thread(task->pid) : NULL;
+	u64 key = (u64)bio;
+
+	if (!armed)
+		return 0;
+	part->bytes = bio->bi_iter.bi_size;
+	part->op_flags = bio->bi_opf;
+	read_first_page(bio, part);
+	if (scope != SCOPE_ALL && !traced && !part->file)
+		return 0;
+	if (is_own_output(part))
+		return 0;
+	part->queue_ns = bpf_ktime_get_ns();
+	part->origin_dev = bio_dev(bio);
+	if (traced) {
+		part->owner.tgid = task->tgid;
+		part->owner.tid = task->pid;
+	}
+	if (state && state->start_ns) {
+		bool direct = part->flags & WIRE_BIO_ANON;
+
+		part->owner.start_ns = state->start_ns;
+		touch(state);
+		state->bios++;
+		state->bio_bytes += part->bytes;
+		state->direct_bios += direct;
+		state->direct_bytes += direct ? part->bytes : 0;
+		state->last_event_ns = part->queue_ns;
+		if (state->file)
+			part->file = part->file ?: state->file;
+	}
+	if (bpf_map_update_elem(&bios, &key, &new, BPF_ANY))
+		count_loss(WIRE_LOSS_BIOS_FULL);
+	return 0;
+}
+
+/* `front` is the new bio with the first part; its parent (bi_private, set by bio_chain just before)
+ * goes on with the rest. */
+SEC("?tp_btf/block_split")
+int BPF_PROG(block_split, struct bio *front, unsigned int sector)
+{
+	u64 key = (u64)front, parent_key = (u64)front->bi_private;
+	struct bio_state *parent = bpf_map_lookup_elem(&bios, &parent_key);
+	struct bio_state part;
+
+	if (!parent)
+		return 0;
+	part = *parent;
+	part.part.bytes = front->bi_iter.bi_size;
+	part.part.flags |= WIRE_BIO_SPLIT;
+	parent->part.index += part.part.bytes >> page_shift;
+	parent->part.bytes -= part.part.bytes;
+	if (bpf_map_update_elem(&bios, &key, &part, BPF_ANY))
+		count_loss(WIRE_LOSS_BIOS_FULL);
+	return 0;
+}
+
+static __always_inline struct bio_state *first_bio(struct request *rq)
+{
+	u64 key = (u64)rq->bio;
+
+	return key ? bpf_map_lookup_elem(&bios, &key) : NULL;
+}
+
+SEC("?tp_btf/block_rq_insert")
+int BPF_PROG(block_insert, struct request *rq)
+{
+	struct bio_state *state = first_bio(rq);
+
+	if (state)
+		state->insert_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+/* 5.10 and kernels before 5.11 and 5.10.137 pass the queue first. */
+SEC("?tp_btf/block_rq_insert")
+int BPF_PROG(block_insert_q, void *queue, struct request *rq)
+{
+	struct bio_state *state = first_bio(rq);
+
+	if (state)
+		state->insert_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+/* Again after a requeue: only the last issue before the completion counts. */
+static __always_inline int issue(struct request *rq)
+{
+	struct bio_state *state = first_bio(rq);
+
+	if (state) {
+		state->issue_ns = bpf_ktime_get_ns();
+		state->issues++;
+	}
+	return 0;
+}
+
+SEC("?tp_btf/block_rq_issue")
+int BPF_PROG(block_issue, struct request *rq)
+{
+	return issue(rq);
+}
+
+SEC("?tp_btf/block_rq_issue")
+int BPF_PROG(block_issue_q, void *queue, struct request *rq)
+{
+	return issue(rq);
+}
+
+/* The request that is being completed on this CPU. */
+struct completion {
+	u32 busy;
+	u32 left; /* bytes not yet given to a bio */
+	u64 now;
+	struct wire_transfer done;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct completion);
+} completions SEC(".maps");
+
+static __always_inline u64 new_transfer(void)
+{
+	struct cpu_state *cpu = this_cpu_state();
+
+	return cpu ? (u64)(bpf_get_smp_processor_id() + 1) << 40 | ++cpu->next_transfer : 0;
+}
+
+static __always_inline void tally_transfer(const struct wire_bio_part *part)
+{
+	struct wire_tally *row = find_tally(part->owner.tgid, part->file, WIRE_OP_DEVICE, 0);
+
+	if (!row)
+		return;
+	if ((part->op_flags & ((1 << REQ_OP_BITS) - 1)) != REQ_OP_WRITE)
+		row->read_bytes += part->bytes;
+	else if (part->owner.tgid)
+		row->written_bytes += part->bytes;
+	else
+		row->writeback_bytes += part->bytes;
+}
+
+static __always_inline void emit_bio(u64 transfer, u64 now, const struct wire_bio_part *part)
+{
+	struct wire_bio *record = reserve(sizeof(*record), WIRE_BIO, now, WIRE_LOSS_RING_TRANSFER);
+
+	if (!record)
+		return;
+	record->transfer = transfer;
+	record->bio = *part;
+	submit(record);
+}
+
+static __always_inline void emit_transfer(const struct wire_transfer *done, u64 now)
+{
+	struct wire_transfer *record =
+		reserve(sizeof(*record), WIRE_TRANSFER, now, WIRE_LOSS_RING_TRANSFER);
+
+	if (!record)
+		return;
+	__builtin_memcpy((void *)record + sizeof(record->header), (void *)done + sizeof(done->header),
+			 sizeof(*record) - sizeof(record->header));
+	submit(record);
+}
+
+/* The first bio of ours is the record's own, the others go ahead in records of theirs. */
+static __always_inline void add_part(struct completion *completion, const struct bio_state *state,
+				     const struct wire_bio_part *part)
+{
+	struct wire_transfer *done = &completion->done;
+
+	if (state->insert_ns && (!done->insert_ns || state->insert_ns < done->insert_ns))
+		done->insert_ns = state->insert_ns;
+	if (state->issue_ns > done->issue_ns)
+		done->issue_ns = state->issue_ns;
+	if (state->issues > done->issues)
+		done->issues = state->issues;
+	done->dma_mapped_bytes += state->dma_mapped_bytes;
+	done->bounced_bytes += state->bounced_bytes;
+	done->dma_segments += state->dma_segments;
+	done->dma_source |= state->dma_source;
+	if (tally) {
+		tally_transfer(part);
+	} else if (!done->bios) {
+		done->id = new_transfer();
+		done->first = *part;
+	} else {
+		emit_bio(done->id, completion->now, part);
+	}
+	done->bios++;
+}
+
+/* Takes one bio of a completed request into the CPU's completion. Returns whether bytes are left for
+ * the next. A global function, verified once: inlined in the walk over 256 bios it takes the verifier
+ * over a million instructions. */
+__noinline __weak int complete_bio(u64 bio_address)
+{
+	u32 zero = 0;
+	struct completion *completion = bpf_map_lookup_elem(&completions, &zero);
+	struct bio_state *state = bpf_map_lookup_elem(&bios, &bio_address);
+	struct bio *bio = (void *)bio_address;
+	u32 size = BPF_CORE_READ(bio, bi_iter.bi_size), left;
+
+	if (!completion)
+		return 0; /* can't happen */
+	left = completion->left;
+	if (size && !left) {
+		/* A partial completion: the first bio of what is left inherits the request's times. */
+		if (state && completion->done.bios) {
+			state->insert_ns = completion->done.insert_ns;
+			state->issue_ns = completion->done.issue_ns;
+			state->issues = completion->done.issues;
+		}
+		return 0;
+	}
+	completion->left = size < left ? left - size : 0;
+	if (!state)
+		return 1;
+	if (!completion->now)
+		completion->now = bpf_ktime_get_ns();
+	struct wire_bio_part part = state->part;
+
+	part.bytes = size < left ? size : left;
+	if (size > left) {
+		part.flags |= WIRE_BIO_SPLIT; /* its rest completes later */
+		state->part.index += left >> page_shift;
+	}
+	add_part(completion, state, &part);
+	if (size <= left)
+		bpf_map_delete_elem(&bios, &bio_address);
+	return 1;
+}
+
+/* Fires before the bios are advanced: rq->bio and the sizes in it are whole. With a partial completion
+ * the rest of the request follows in another transfer. */
+static __always_inline int complete(struct request *rq, int error, u32 bytes)
+{
+	u32 zero = 0;
+	struct completion *completion = bpf_map_lookup_elem(&completions, &zero);
+	struct bio *bio = BPF_CORE_READ(rq, bio);
+
+	if (!completion || !bio)
+		return 0;
+	if (completion->busy) { /* an interrupt inside a soft interrupt's completion */
+		count_loss(WIRE_LOSS_RING_TRANSFER);
+		return 0;
+	}
+	completion->busy = 1;
+	completion->left = bytes;
+	completion->now = 0;
+	__builtin_memset(&completion->done, 0, sizeof(completion->done));
+	for (int i = 0; i < MAX_BIOS && bio; i++) {
+		if (!complete_bio((u64)bio))
+			break;
+		bio = BPF_CORE_READ(bio, bi_next);
+	}
+	if (completion->done.bios && !tally) {
+		struct wire_transfer *done = &completion->done;
+
+		done->sector = rq->__sector;
+		done->bytes = bytes;
+		done->op_flags = rq->cmd_flags;
+		done->error = error;
+		done->dev = request_dev(rq);
+		done->flags = done->issues ? 0 : WIRE_TRANSFER_NO_ISSUE;
+		emit_transfer(done, completion->now);
+	}
+	completion->busy = 0;
+	return 0;
+}
+
+SEC("?tp_btf/block_rq_complete")
+int BPF_PROG(block_complete, struct request *rq, int error, unsigned int bytes)
+{
+	return complete(rq, block_errno(error), bytes);
+}
+
+/* Only bio-based drivers (dm, md, zram, pmem, brd) let it fire for a bio that did well: blk-mq clears
+ * BIO_TRACE_COMPLETION. A bio that failed before it became a request ends here too. */
+SEC("?tp_btf/block_bio_complete")
+int BPF_PROG(block_bio_done, void *queue, struct bio *bio)
+{
+	u64 key = (u64)bio, now;
+	struct bio_state *state = bpf_map_lookup_elem(&bios, &key);
+
+	if (!state)
+		return 0;
+	now = bpf_ktime_get_ns();
+	if (tally) {
+		tally_transfer(&state->part);
+	} else {
+		struct wire_transfer done = {
+			.id = new_transfer(),
+			.sector = bio->bi_iter.bi_sector - (state->part.bytes >> 9),
+			.bytes = state->part.bytes,
+			.op_flags = state->part.op_flags,
+			.error = block_errno(bio->bi_status),
+			.dev = bio_disk_dev(bio),
+			.bios = 1,
+			.flags = WIRE_TRANSFER_BIO_BASED | WIRE_TRANSFER_NO_ISSUE,
+			.first = state->part,
+		};
+		emit_transfer(&done, now);
+	}
+	bpf_map_delete_elem(&bios, &key);
+	return 0;
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+ *
+ * One accessor for each thing that differs between kernels or architectures. Each tests the feature
+ * (does the field exist?), never a version: stable kernels backport. The branch that does not apply
+ * is dead code to the verifier.
+ */
+#ifndef IOHOPS_COMPAT_H
+#define IOHOPS_COMPAT_H
+
+#include "kernel.h"
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+
+#if defined(__TARGET_ARCH_x86)
+#define syscall_arg0(regs) ((regs)->di)
+#define syscall_arg1(regs) ((regs)->si)
+#define syscall_arg2(regs) ((regs)->dx)
+#define syscall_arg3(regs) ((regs)->r10)
+#define syscall_arg4(regs) ((regs)->r8)
+#define syscall_arg5(regs) ((regs)->r9)
+#else
+/* regs[0] is already the return value at sys_exit: arguments are read at sys_enter only. */
+#define syscall_arg0(regs) ((regs)->orig_x0)
+#define syscall_arg1(regs) ((regs)->regs[1])
+#define syscall_arg2(regs) ((regs)->regs[2])
+#define syscall_arg3(regs) ((regs)->regs[3])
+#define syscall_arg4(regs) ((regs)->regs[4])
+#define syscall_arg5(regs) ((regs)->regs[5])
+#endif
+
+/* A 32-bit system call has other numbers. x86: TS_COMPAT (arch/x86/include/asm/thread_info.h);
+ * arm64: TIF_32BIT (arch/arm64/include/asm/thread_info.h). */
+static __always_inline bool is_compat_syscall(struct task_struct *task)
+{
+#if defined(__TARGET_ARCH_x86)
+	return task->thread_info.status & 2;
+#else
+	return task->thread_info.flags & (1UL << 22);
+#endif
+}
+
+/* task->state became __state in 5.14 (2f064a59a11f). */
+struct task_struct___pre_5_14 {
+	long state;
+} __attribute__((preserve_access_index));
+
+static __always_inline bool is_asleep(struct task_struct *task)
+{
+	if (bpf_core_field_exists(task->__state))
+		return task->__state != 0;
+	return ((struct task_struct___pre_5_14 *)task)->state != 0;
+}
+
+/* The disk hangs on the queue since 5.15 (d152c682f03c); before, on the request. */
+struct request___pre_5_17 {
+	struct gendisk *rq_disk;
+} __attribute__((preserve_access_index));
+
+static __always_inline u32 request_dev(struct request *rq)
+{
+	struct gendisk *disk;
+
+	if (bpf_core_field_exists(((struct request___pre_5_17 *)rq)->rq_disk))
+		disk = ((struct request___pre_5_17 *)rq)->rq_disk;
+	else
+		disk = rq->q->disk;
+	if (!disk)
+		return 0;
+	return (u32)disk->major << 20 | ((u32)disk->first_minor & 0xfffff);
+}
+
+/* bio->bi_bdev replaced bi_disk and bi_partno in 5.12 (309dca309fc3). */
+struct bio___pre_5_12 {
+	struct gendisk *bi_disk;
+	u8 bi_partno;
+} __attribute__((preserve_access_index));
+
+static __always_inline u32 bio_dev(struct bio *bio)
+{
+	if (bpf_core_field_exists(bio->bi_bdev))
+		return bio->bi_bdev->bd_dev;
+	struct gendisk *disk = ((struct bio___pre_5_12 *)bio)->bi_disk;
+
+	/* The partition's own number is only found in its hd_struct; the disk's is right for a
+	 * whole disk and says which disk for the rest. */
+	return (u32)disk->major << 20 | ((u32)disk->first_minor & 0xfffff);
+}
+
+static __always_inline u32 bio_disk_dev(struct bio *bio)
+{
+	struct gendisk *disk;
+
+	if (bpf_core_field_exists(bio->bi_bdev))
+		disk = bio->bi_bdev->bd_disk;
+	else
+		disk = ((struct bio___pre_5_12 *)bio)->bi_disk;
+	return (u32)disk->major << 20 | ((u32)disk->first_minor & 0xfffff);
+}
+
+/* flags became a struct with one member in 6.18 (memdesc_flags_t). */
+struct folio___memdesc {
+	struct {
+		unsigned long f;
+	} flags;
+} __attribute__((preserve_access_index));
+
+/* The order of a large folio: in the low byte of _flags_1 since 6.6 (ebc1baf5c9b4), before in a
+ * byte of its own. */
+struct folio___pre_6_6 {
+	unsigned char _folio_order;
+} __attribute__((preserve_access_index));
+
+static __always_inline u64 folio_pages(struct folio *folio)
+{
+	unsigned long flags;
+
+	if (bpf_core_field_exists(((struct folio___memdesc *)folio)->flags.f))
+		flags = ((struct folio___memdesc *)folio)->flags.f;
+	else
+		flags = folio->flags;
+	if (!(flags & (1UL << bpf_core_enum_value(enum pageflags, PG_head))))
+		return 1;
+	if (bpf_core_field_exists(((struct folio___pre_6_6 *)folio)->_folio_order))
+		return 1UL << (((struct folio___pre_6_6 *)folio)->_folio_order & 31);
+	if (bpf_core_field_exists(folio->_flags_1))
+		return 1UL << (folio->_flags_1 & 31);
+	return 1;
+}
+
+/* block_rq_complete passes a blk_status_t since 5.16 (8a7d267b4a2a), a negative errno before;
+ * bio->bi_status always is a status. The table is blk_errors[] of block/blk-core.c. */
+static __always_inline int block_errno(int status)
+{
+	switch (status) {
+	case 1: return -95;  /* NOTSUPP: EOPNOTSUPP */
+	case 2: return -110; /* TIMEOUT: ETIMEDOUT */
+	case 3: return -28;  /* NOSPC: ENOSPC */
+	case 4: return -67;  /* TRANSPORT: ENOLINK */
+	case 5: return -121; /* TARGET: EREMOTEIO */
+	case 6: return -52;  /* RESV_CONFLICT: EBADE */
+	case 7: return -61;  /* MEDIUM: ENODATA */
+	case 8: return -84;  /* PROTECTION: EILSEQ */
+	case 9: return -12;  /* RESOURCE: ENOMEM */
+	case 12: return -11; /* AGAIN: EAGAIN */
+	}
+	return status > 0 ? -5 : status;
+}
+
+#endif /* IOHOPS_COMPAT_H */

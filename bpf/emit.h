@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+ *
+ * Reserve, fill, submit; count what the ring refuses.
+ *
+ * No record wakes the reader: a wake-up costs the traced thread 0.9-1.5 us (15 us when forced) where
+ * the record costs 27 ns. The collector drains on a timer.
+ */
+#ifndef IOHOPS_EMIT_H
+#define IOHOPS_EMIT_H
+
+#include "state.h"
+
+static __always_inline void *this_ring(void)
+{
+	u32 index = bpf_get_smp_processor_id() & ring_mask;
+
+	return bpf_map_lookup_elem(&rings, &index);
+}
+
+static __always_inline void *reserve(u64 size, u16 kind, u64 time_ns, enum wire_loss cause)
+{
+	void *ring = this_ring();
+	struct wire_header *header = NULL;
+
+	if (ring)
+		header = bpf_ringbuf_reserve(ring, size, 0);
+	if (!header) {
+		count_loss(cause);
+		return NULL;
+	}
+	header->time_ns = time_ns;
+	header->kind = kind;
+	header->size = size;
+	header->cpu = bpf_get_smp_processor_id();
+	return header;
+}
+
+static __always_inline void submit(void *record)
+{
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}
+
+#endif /* IOHOPS_EMIT_H */

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+ *
+ * From a descriptor or a mapping to a file alias. A file is named in the stream once, at its first
+ * use, with the path that the dentry tree holds at that moment: a descriptor that is closed a
+ * microsecond later still has its name. Off the hot path but for file_of_fd().
+ */
+#ifndef IOHOPS_FILE_H
+#define IOHOPS_FILE_H
+
+#include "track.h"
+
+#define PATH_STEPS 48
+#define S_DAX (1 << 13) /* include/linux/fs.h */
+
+/* task->files->fdt->fd[fd]. BTF does not follow a pointer to a pointer, hence the one probe read. */
+static __always_inline struct file *file_of_fd(struct task_struct *task, u32 fd)
+{
+	struct fdtable *table = task->files->fdt;
+	struct file *file = NULL;
+
+	if (fd >= table->max_fds)
+		return NULL;
+	bpf_probe_read_kernel(&file, sizeof(file), &table->fd[fd]);
+	return file;
+}
+
+static __always_inline u32 new_alias(void)
+{
+	struct cpu_state *cpu = this_cpu_state();
+
+	if (!cpu)
+		return 0;
+	/* 10 bits of CPU, 22 of counter: no atomic fetch-and-add needed (5.12). 0 means "none". */
+	return (bpf_get_smp_processor_id() & 1023) << 22 | ((++cpu->next_file) & 0x3fffff);
+}
+
+/* Appends the components from the leaf to the root, crossing mounts, to scratch->path. Without `mnt`
+ * the path ends at the root of the file system.
+ * scratch->used lives in the map and is read back in each round on purpose: a value that the verifier
+ * knows nothing about lets it prune, one that it can follow makes it walk 48 rounds in every
+ * combination (over a million instructions). */
+static __always_inline void write_path(struct file_scratch *scratch, struct dentry *dentry, struct vfsmount *mnt)
+{
+	struct mount *mount = NULL;
+	struct dentry *root = NULL;
+
+	if (mnt) {
+		mount = (void *)mnt - bpf_core_field_offset(struct mount, mnt);
+		root = BPF_CORE_READ(mount, mnt.mnt_root);
+	}
+	for (int i = 0; i < PATH_STEPS; i++) {
+		struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
+		u32 used = *(volatile u32 *)&scratch->used;
+
+		if (dentry == root || dentry == parent) {
+			struct mount *above = mount ? BPF_CORE_READ(mount, mnt_parent) : NULL;
+
+			if (!above)
+				break;
+			if (above == mount)
+				return;
+			dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+			mount = above;
+			root = BPF_CORE_READ(mount, mnt.mnt_root);
+			continue;
+		}
+		if (used > WIRE_PATH_BYTES - 256)
+			break;
+		long bytes = bpf_probe_read_kernel_str(&scratch->path[used], 256, BPF_CORE_READ(dentry, d_name.name));
+
+		if (bytes <= 0)
+			break;
+		scratch->used = used + bytes;
+		dentry = parent;
+	}
+	((struct wire_file *)scratch->record)->flags |= WIRE_FILE_PARTIAL_PATH;
+}
+
+/* A global function, so that it is verified once and not at each of its call sites; hence the
+ * addresses as numbers. 0: written. */
+__noinline __weak int emit_file(u64 inode_address, u64 dentry_address, u64 mnt_address, u32 alias)
+{
+	u32 zero = 0;
+	struct file_scratch *scratch = bpf_map_lookup_elem(&file_scratches, &zero);
+	void *ring = this_ring();
+	struct inode *inode = (void *)inode_address;
+	struct dentry *dentry = (void *)dentry_address;
+
+	if (!scratch || !ring || scratch->busy) {
+		count_loss(WIRE_LOSS_RING_NAME);
+		return -1;
+	}
+	scratch->busy = 1;
+	scratch->used = 0;
+	struct wire_file *record = (void *)scratch->record;
+
+	record->header.time_ns = bpf_ktime_get_ns();
+	record->header.kind = WIRE_FILE;
+	record->header.cpu = bpf_get_smp_processor_id();
+	record->file = alias;
+	record->dev = BPF_CORE_READ(inode, i_sb, s_dev);
+	record->ino = BPF_CORE_READ(inode, i_ino);
+	record->generation = BPF_CORE_READ(inode, i_generation);
+	record->magic = BPF_CORE_READ(inode, i_sb, s_magic);
+	record->rdev = BPF_CORE_READ(inode, i_rdev);
+	record->mode = BPF_CORE_READ(inode, i_mode);
+	record->flags = BPF_CORE_READ(inode, i_flags) & S_DAX ? WIRE_FILE_DAX : 0;
+	record->bytes = BPF_CORE_READ(inode, i_size);
+	record->reserved = 0;
+	__builtin_memset(record->fs, 0, sizeof(record->fs));
+	bpf_probe_read_kernel_str(record->fs, sizeof(record->fs), BPF_CORE_READ(inode, i_sb, s_type, name));
+	if (!mnt_address)
+		record->flags |= WIRE_FILE_FROM_MAPPING;
+	if (dentry) {
+		if (!BPF_CORE_READ(dentry, d_hash.pprev) && BPF_CORE_READ(dentry, d_parent) != dentry)
+			record->flags |= WIRE_FILE_UNLINKED;
+		write_path(scratch, dentry, (void *)mnt_address);
+	} else {
+		record->flags |= WIRE_FILE_PARTIAL_PATH;
+	}
+	u32 used = *(volatile u32 *)&scratch->used;
+
+	if (used > WIRE_PATH_BYTES) /* can't happen: write_path stops before */
+		used = WIRE_PATH_BYTES;
+	record->path_bytes = used;
+	/* Zeros up to a multiple of 8, and no bytes of an earlier path. */
+	__builtin_memset(&scratch->path[used], 0, 8);
+	u64 size = sizeof(*record) + ((used + 7) & ~7u);
+
+	record->header.size = size;
+	long failed = bpf_ringbuf_output(ring, record, size, BPF_RB_NO_WAKEUP);
+
+	scratch->busy = 0;
+	if (failed)
+		count_loss(WIRE_LOSS_RING_NAME);
+	return failed ? -1 : 0;
+}
+
+/* The alias of a file, naming it in the stream at its first use; 0: no room (counted). */
+static __noinline u32 file_alias(struct inode *inode, struct dentry *dentry, struct vfsmount *mnt)
+{
+	struct file_key key = {
+		.ino = BPF_CORE_READ(inode, i_ino),
+		.dev = BPF_CORE_READ(inode, i_sb, s_dev),
+		.generation = BPF_CORE_READ(inode, i_generation),
+	};
+	u32 *known = bpf_map_lookup_elem(&files, &key);
+	u32 alias;
+
+	if (known)
+		return *known;
+	alias = new_alias();
+	if (!alias || bpf_map_update_elem(&files, &key, &alias, BPF_NOEXIST)) {
+		known = bpf_map_lookup_elem(&files, &key); /* another thread was first */
+		if (known)
+			return *known;
+		count_loss(WIRE_LOSS_FILES_FULL);
+		return 0;
+	}
+	if (emit_file((u64)inode, (u64)dentry, (u64)mnt, alias)) {
+		bpf_map_delete_elem(&files, &key); /* named again at its next use */
+		return 0;
+	}
+	return alias;
+}
+
+#endif /* IOHOPS_FILE_H */

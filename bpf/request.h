@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+ *
+ * The end of a request: its one record, or its share of a tally row.
+ */
+#ifndef IOHOPS_REQUEST_H
+#define IOHOPS_REQUEST_H
+
+#include "track.h"
+
+static __always_inline u32 log2_bucket(u64 value)
+{
+	u32 bucket = 0, shift;
+
+	shift = (value > 0xffffffff) << 5; value >>= shift; bucket |= shift;
+	shift = (value > 0xffff) << 4; value >>= shift; bucket |= shift;
+	shift = (value > 0xff) << 3; value >>= shift; bucket |= shift;
+	shift = (value > 0xf) << 2; value >>= shift; bucket |= shift;
+	shift = (value > 0x3) << 1; value >>= shift; bucket |= shift;
+	bucket |= value >> 1;
+	return bucket < WIRE_LATENCY_BUCKETS ? bucket : WIRE_LATENCY_BUCKETS - 1;
+}
+
+static const struct wire_tally new_tally = {};
+
+static __always_inline struct wire_tally *find_tally(u32 tgid, u32 file, u16 op, u16 direct)
+{
+	struct wire_tally_key key = { .tgid = tgid, .file = file, .op = op, .direct = direct };
+	struct wire_tally *row = bpf_map_lookup_elem(&tallies, &key);
+
+	if (row)
+		return row;
+	bpf_map_update_elem(&tallies, &key, &new_tally, BPF_NOEXIST);
+	row = bpf_map_lookup_elem(&tallies, &key);
+	if (!row)
+		count_loss(WIRE_LOSS_TALLY_FULL);
+	return row;
+}
+
+#define O_DIRECT_X86 00040000
+#define O_DIRECT_ARM64 0200000
+#if defined(__TARGET_ARCH_x86)
+#define O_DIRECT O_DIRECT_X86
+#else
+#define O_DIRECT O_DIRECT_ARM64
+#endif
+
+static __always_inline void tally_request(struct thread_state *state, u64 end_ns, s64 result)
+{
+	struct wire_tally *row =
+		find_tally(state->tgid, state->file, state->op, (state->open_flags & O_DIRECT) != 0);
+	u64 duration = end_ns - state->start_ns;
+
+	if (!row)
+		return;
+	row->requests++;
+	row->duration_ns += duration;
+	if (state->requested != WIRE_UNKNOWN)
+		row->requested += state->requested;
+	if (result < 0)
+		row->errors++;
+	else
+		row->returned += result;
+	u32 bucket = log2_bucket(duration);
+
+	if (bucket < WIRE_LATENCY_BUCKETS)
+		row->latency[bucket]++;
+	if (!state->touched)
+		return;
+	row->off_cpu_ns += state->off_cpu_ns;
+	row->added_bytes += state->added_bytes;
+	row->dirtied_bytes += state->dirtied_bytes;
+	row->misses += state->added_bytes || state->bios || state->io_waits;
+}
+
+static __always_inline void fill_request(struct wire_request *record, struct thread_state *state, s64 result,
+					 u64 offset, u16 flags)
+{
+	record->start_ns = state->start_ns;
+	record->tgid = state->tgid;
+	record->tid = state->tid;
+	record->result = result;
+	record->offset = offset;
+	record->requested = state->requested;
+	record->buffer = state->buffer;
+	record->file = state->file;
+	record->open_flags = state->open_flags;
+	record->fd = state->fd;
+	record->call_flags = state->call_flags;
+	record->op = state->op;
+	record->flags = flags;
+	record->segments = state->segments;
+}
+
+/* Ends the open request of a thread: after it the thread has none. */
+static __always_inline void close_request(struct thread_state *state, u64 end_ns, s64 result, u64 offset, u16 flags)
+{
+	struct cpu_state *cpu;
+
+	flags |= state->flags;
+	if (tally) {
+		tally_request(state, end_ns, result);
+	} else if (!state->touched) {
+		struct wire_request *record =
+			reserve(sizeof(*record), WIRE_REQUEST, end_ns, WIRE_LOSS_RING_REQUEST);
+		if (record) {
+			fill_request(record, state, result, offset, flags);
+			submit(record);
+			cpu = this_cpu_state();
+			if (cpu)
+				cpu->requests_written++;
+		}
+	} else {
+		struct wire_request_detail *record =
+			reserve(sizeof(*record), WIRE_REQUEST, end_ns, WIRE_LOSS_RING_REQUEST);
+		if (record) {
+			fill_request(&record->request, state, result, offset, flags | WIRE_REQUEST_DETAIL);
+			record->off_cpu_ns = state->off_cpu_ns;
+			record->voluntary = state->voluntary;
+			record->involuntary = state->involuntary;
+			record->bios = state->bios;
+			record->direct_bios = state->direct_bios;
+			record->bio_bytes = state->bio_bytes;
+			record->direct_bytes = state->direct_bytes;
+			record->added_bytes = state->added_bytes;
+			record->dirtied_bytes = state->dirtied_bytes;
+			record->page_runs = state->page_runs;
+			record->waits = state->waits;
+			record->throttled_ns = state->throttled_ns;
+			record->map_first = state->map_first;
+			record->map_last = state->map_last;
+			record->run = state->run;
+			submit(record);
+			cpu = this_cpu_state();
+			if (cpu)
+				cpu->requests_written++;
+		}
+	}
+	state->start_ns = 0;
+	state->touched = 0;
+	state->out_ns = 0;
+}
+
+/* A page fault has no end event: it is closed by the thread's next event, and only then is it known
+ * whether it was on a file and whether it was a major one. Its end is the last thing seen of it. */
+static __always_inline void close_fault(struct thread_state *state, struct task_struct *task)
+{
+	if (!state->file_fault) {
+		state->start_ns = 0;
+		state->touched = 0;
+		state->out_ns = 0;
+		return;
+	}
+	u16 flags = WIRE_REQUEST_END_UNKNOWN;
+
+	if (task->maj_flt != state->major_before)
+		flags |= WIRE_REQUEST_MAJOR;
+	close_request(state, state->last_event_ns, 0, state->offset, flags);
+}
+
+static __always_inline void open_request(struct thread_state *state, u64 now, u16 op)
+{
+	struct cpu_state *cpu = this_cpu_state();
+
+	if (cpu)
+		cpu->requests_entered++;
+	state->op = op;
+	state->flags = 0;
+	state->touched = 0;
+	state->out_ns = 0;
+	state->start_ns = now;
+}
+
+#endif /* IOHOPS_REQUEST_H */

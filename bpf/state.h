@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+ *
+ * The knobs that userspace sets before loading, the variables that it sets while tracing, the maps,
+ * and the state of a traced thread. Everything here is weak: each layer's object carries a copy and
+ * the linker keeps one.
+ */
+#ifndef IOHOPS_STATE_H
+#define IOHOPS_STATE_H
+
+#include "compat.h"
+#include "wire.h"
+
+#define THREADS 16384 /* slots; a power of two */
+#define BIOS 16384
+#define FILES 65536
+#define RINGS 64
+#define SYSCALLS 512
+
+enum { SCOPE_ONE = 0, SCOPE_SET = 1, SCOPE_ALL = 2 };
+
+/* ---- knobs: constants to the verifier, so that what is off costs nothing ---- */
+const volatile __u32 scope __weak = SCOPE_ONE; /* -p PID | several or -f | -a */
+const volatile bool follow __weak = false;   /* -f */
+const volatile bool tally __weak = false;    /* top: add up in the kernel instead of writing records */
+const volatile __u32 self_tgid __weak = 0;
+const volatile __u32 ring_mask __weak = 0;	 /* rings - 1 */
+const volatile __u32 page_shift __weak = 12;
+const volatile bool can_find_vma __weak = false; /* bpf_find_vma is there (5.17) */
+const volatile bool dma_events __weak = false;	 /* a dma:* hook will be attached */
+const volatile __u8 op_of_syscall[SYSCALLS] __weak = {}; /* enum wire_op by system call number */
+/* Files that the collector itself writes: their device work is never traced. */
+const volatile __u64 self_inos[4] __weak = {}; /* 0: none */
+const volatile __u32 self_devs[4] __weak = {};
+
+/* ---- set while tracing ---- */
+__u32 only_tgid __weak = 0; /* SCOPE_ONE: 0 until armed, and again when the process is gone */
+bool armed __weak = false; /* SCOPE_ALL and everything that is not per process */
+/* SCOPE_SET: a byte for each tgid modulo 65536 tells "perhaps" without a map lookup; the hash
+ * decides. A lookup miss costs 19-26 ns, on every system call of every other process. */
+__u8 targets_near[65536] __weak = {};
+
+/* One traced thread. Only its own context touches it (its system calls, faults, and the scheduler
+ * switching it), so no field needs an atomic. 16384 of them take 5 MiB of kernel memory. */
+struct thread_state {
+	u32 tid; /* 0: free */
+	u32 tgid;
+	/* the open request, start_ns == 0: none */
+	u64 start_ns;
+	u16 op;
+	u16 flags; /* WIRE_REQUEST_* */
+	s32 fd;
+	u32 file;
+	u32 open_flags;
+	u64 buffer;
+	u64 requested;
+	u64 offset; /* explicit, WIRE_UNKNOWN: take it from f_pos when it ends */
+	u32 segments;
+	u32 call_flags;
+	/* the last file it used */
+	u64 last_file; /* struct file * */
+	u64 last_inode;
+	u64 last_ino;
+	u32 last_alias;
+	/* what happened below the request; valid and non-zero only when `touched` */
+	u32 touched;
+	u64 off_cpu_ns;
+	u32 voluntary, involuntary;
+	u32 bios, direct_bios;
+	u64 bio_bytes, direct_bytes;
+	u64 added_bytes, dirtied_bytes;
+	u32 page_runs, waits;
+	u64 throttled_ns;
+	u64 map_first, map_last;
+	struct wire_page_run run;
+	u64 last_event_ns; /* page fault: its last event so far */
+	u64 major_before;  /* page fault: maj_flt when it began */
+	u32 throttled;	   /* the next sleep is balance_dirty_pages' */
+	u32 own_writeback; /* folio_wait_writeback was met */
+	u32 file_fault;	   /* page fault: it is on a file mapping */
+	u32 io_waits;
+	/* off the CPU since, 0: on it */
+	u64 out_ns;
+	u32 out_reason;
+	u32 reserved;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, THREADS);
+	__type(key, u32);
+	__type(value, struct thread_state);
+} threads SEC(".maps") __weak;
+
+/* Which thread owns a slot. Asked only when a thread is met for the first time: claiming in a hash
+ * is atomic on kernels without atomic instructions in BPF (before 5.12). */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, THREADS);
+	__type(key, u32);
+	__type(value, u32);
+} slot_owners SEC(".maps") __weak;
+
+/* Threads whose slot is taken by another. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, THREADS);
+	__type(key, u32);
+	__type(value, struct thread_state);
+} more_threads SEC(".maps") __weak;
+__u32 more_threads_used __weak = 0; /* never falls: only guards a lookup */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, THREADS);
+	__type(key, u32);
+	__type(value, u32);
+} targets SEC(".maps") __weak;
+
+/* Processes whose name is already in the stream. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, THREADS);
+	__type(key, u32);
+	__type(value, u32);
+} named_processes SEC(".maps") __weak;
+
+/* Files that traced processes use. Evicted ones are named again at their next use. */
+struct file_key {
+	u64 ino;
+	u32 dev;
+	u32 generation;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, FILES);
+	__type(key, struct file_key);
+	__type(value, u32);
+} files SEC(".maps") __weak;
+
+/* A bio on its way, keyed by its address from block_bio_queue to its completion. */
+struct bio_state {
+	struct wire_bio_part part;
+	u64 insert_ns;
+	u64 issue_ns;
+	u32 issues;
+	u32 dma_segments;
+	u32 dma_source;
+	u32 reserved;
+	u64 dma_mapped_bytes;
+	u64 bounced_bytes;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, BIOS);
+	__type(key, u64);
+	__type(value, struct bio_state);
+} bios SEC(".maps") __weak;
+
+struct inner_ring {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 65536);
+};
+/* A ring per CPU (up to RINGS): a shared one serialises all CPUs on its lock. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, RINGS);
+	__type(key, u32);
+	__array(values, struct inner_ring);
+} rings SEC(".maps") __weak;
+
+/* What only its own CPU touches. */
+struct cpu_state {
+	u64 losses[WIRE_LOSS_CAUSES];
+	u64 requests_entered;
+	u64 requests_written;
+	u64 next_transfer;
+	u64 next_file;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct cpu_state);
+} cpu_states SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, 8192); /* userspace makes it 1 when nothing is tallied */
+	__type(key, struct wire_tally_key);
+	__type(value, struct wire_tally);
+} tallies SEC(".maps") __weak;
+
+/* Room for a file record with its path; `busy` because a program can be preempted or interrupted
+ * by another on its CPU. */
+#define PATH_ROOM (WIRE_PATH_BYTES + 256)
+struct file_scratch {
+	u32 busy;
+	u32 used; /* bytes of path */
+	char record[sizeof(struct wire_file)];
+	char path[PATH_ROOM]; /* wire_file.path */
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct file_scratch);
+} file_scratches SEC(".maps") __weak;
+
+static __always_inline struct cpu_state *this_cpu_state(void)
+{
+	u32 zero = 0;
+
+	return bpf_map_lookup_elem(&cpu_states, &zero);
+}
+
+static __always_inline void count_loss(enum wire_loss cause)
+{
+	struct cpu_state *cpu = this_cpu_state();
+
+	if (cpu)
+		cpu->losses[cause]++;
+}
+
+#endif /* IOHOPS_STATE_H */

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+ *
+ * A traced thread is met for the first time.
+ */
+#ifndef IOHOPS_THREAD_H
+#define IOHOPS_THREAD_H
+
+#include "name.h"
+
+static const struct thread_state new_thread = {};
+
+/* First request of a thread: claim its slot, name it. Off the hot path. */
+static __noinline struct thread_state *add_thread(struct task_struct *task)
+{
+	u32 tid = task->pid, tgid = task->tgid, slot = tid & (THREADS - 1);
+	struct thread_state *state = NULL;
+
+	if (bpf_map_update_elem(&slot_owners, &slot, &tid, BPF_NOEXIST) == 0) {
+		state = bpf_map_lookup_elem(&threads, &slot);
+	} else if (bpf_map_update_elem(&more_threads, &tid, &new_thread, BPF_NOEXIST) == 0) {
+		more_threads_used = 1;
+		state = bpf_map_lookup_elem(&more_threads, &tid);
+	}
+	if (!state) {
+		count_loss(WIRE_LOSS_THREADS_FULL);
+		return NULL;
+	}
+	*state = new_thread;
+	state->tgid = tgid;
+	state->tid = tid;
+	if (bpf_map_update_elem(&named_processes, &tgid, &tid, BPF_NOEXIST) == 0)
+		emit_process(task->group_leader, WIRE_PROCESS_SEEN);
+	emit_thread(task, task->comm);
+	return state;
+}
+
+#endif /* IOHOPS_THREAD_H */

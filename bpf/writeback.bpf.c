@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * Dirtying, waiting for writeback, and the pause that balance_dirty_pages orders.
+ *
+ * writeback_dirty_folio fires only when a folio goes from clean to dirty: it counts what a request
+ * dirtied, it does not name all its writers.
+ */
+#include "track.h"
+
+SEC("?tp_btf/writeback_dirty_folio")
+int BPF_PROG(writeback_dirty, struct folio *folio, struct address_space *mapping)
+{
+	struct thread_state *state = find_open(bpf_get_current_task_btf());
+
+	if (!state)
+		return 0;
+	touch(state);
+	state->dirtied_bytes += folio_pages(folio) << page_shift;
+	if (state->op == WIRE_OP_PAGE_FAULT)
+		state->last_event_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+SEC("?tp_btf/folio_wait_writeback")
+int BPF_PROG(writeback_wait, struct folio *folio, struct address_space *mapping)
+{
+	struct thread_state *state = find_open(bpf_get_current_task_btf());
+
+	if (!state)
+		return 0;
+	touch(state);
+	state->own_writeback = 1;
+	return 0;
+}
+
+/* Fires just before the pause; its arguments changed in 6.14, 6.15 and 7.1 and are not needed. */
+SEC("?tp_btf/balance_dirty_pages")
+int BPF_PROG(writeback_throttle)
+{
+	struct thread_state *state = find_open(bpf_get_current_task_btf());
+
+	if (!state)
+		return 0;
+	touch(state);
+	state->throttled = 1;
+	return 0;
+}
