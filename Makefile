@@ -6,6 +6,7 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 BUILD   := build
 V       ?= 0
+export IOHOPS_BUILD := $(BUILD)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -200,7 +201,8 @@ $(BUILD)/workloads/io: $(call test_objects,$(wildcard tests/workloads/*.cpp))
 	@mkdir -p $(@D)
 	$(call say,LINK,workloads/io)$(CXX) $^ -lpthread -o $@
 
-$(BUILD)/object/%: $(BUILD)/obj/tests/object/%.o | $(BUILD)/bpf/linked/iohops.bpf.o
+$(call test_objects,$(wildcard tests/object/*.cpp)): | $(SKELS)
+$(BUILD)/object/%: $(BUILD)/obj/tests/object/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(call say,LINK,object/$*)$(CXX) $^ $(LIBS) -o $@
 
