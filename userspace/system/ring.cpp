@@ -1,0 +1,47 @@
+#include "system/ring.hpp"
+
+#include <bpf/bpf.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstring>
+
+namespace iohops {
+
+void RingReader::Unmap::operator()(void* memory) const { munmap(memory, bytes); }
+
+Result<RingReader> RingReader::create(uint64_t bytes) {
+  RingReader ring;
+  ring.map_ = UniqueFd(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "iohops_ring", 0, 0,
+                                      static_cast<uint32_t>(bytes), nullptr));
+  if (!ring.map_) {
+    return Error{
+        ErrorKind::kKernel,
+        fmt::format("cannot create a ring buffer of {} bytes: {} (a smaller one: --ring 1M)", bytes,
+                    std::strerror(errno))};
+  }
+  // The first page holds the consumer's position and is writable; the second holds the producer's,
+  // and the data follow, mapped twice so that a record that wraps around is contiguous.
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  void* consumer = mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_SHARED, ring.fd(), 0);
+  if (consumer != MAP_FAILED) ring.consumer_page_ = Mapping(consumer, Unmap{.bytes = page});
+  const size_t size = page + 2 * bytes;
+  void* data = mmap(nullptr, size, PROT_READ, MAP_SHARED, ring.fd(), static_cast<off_t>(page));
+  if (data != MAP_FAILED) ring.data_pages_ = Mapping(data, Unmap{.bytes = size});
+  if (consumer == MAP_FAILED || data == MAP_FAILED) {
+    return Error{ErrorKind::kRuntime, fmt::format("cannot map a ring buffer of {} bytes: {}", bytes,
+                                                  std::strerror(errno))};
+  }
+  ring.consumer_ = static_cast<uint64_t*>(consumer);
+  ring.producer_ = static_cast<uint64_t*>(data);
+  ring.data_ = static_cast<const std::byte*>(data) + page;
+  ring.mask_ = bytes - 1;
+  return ring;
+}
+
+uint64_t RingReader::filled() const {
+  return producer().load(std::memory_order_relaxed) - consumer().load(std::memory_order_relaxed);
+}
+
+}  // namespace iohops

@@ -1,0 +1,317 @@
+#include "system/session.hpp"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cstdarg>
+#include <cstring>
+#include <ctime>
+#include <string_view>
+
+#include "iohops.skel.h"
+
+namespace iohops {
+namespace {
+
+// What libbpf says while it loads: kept, and told only when a load fails.
+std::string libbpf_log;
+
+int keep_log(libbpf_print_level level, const char* format, va_list arguments) {
+  if (level == LIBBPF_DEBUG) return 0;
+  char line[4096];
+  const int bytes = vsnprintf(line, sizeof line, format, arguments);
+  libbpf_log.append(line, static_cast<size_t>(std::clamp(bytes, 0, int{sizeof line} - 1)));
+  constexpr size_t kKept = 64 << 10;
+  if (libbpf_log.size() > kKept) libbpf_log.erase(0, libbpf_log.size() - kKept);
+  return 0;
+}
+
+// The program that a failed load stumbled over: libbpf says "prog 'NAME': failed to load".
+std::string refused_program() {
+  const size_t end = libbpf_log.rfind("': failed to load");
+  const size_t begin = end == std::string::npos ? end : libbpf_log.rfind("prog '", end);
+  if (begin == std::string::npos) return {};
+  return libbpf_log.substr(begin + 6, end - begin - 6);
+}
+
+// The last line of the verifier's log that says something.
+std::string verifier_reason(int error) {
+  std::string_view log = libbpf_log;
+  const size_t processed = log.rfind("\nprocessed ");
+  if (processed != std::string_view::npos) {
+    const size_t line = log.rfind('\n', processed - 1);
+    if (line != std::string_view::npos)
+      return std::string(log.substr(line + 1, processed - line - 1));
+  }
+  return std::strerror(error);
+}
+
+void number_syscalls(uint8_t* op_of) {
+  op_of[SYS_read] = WIRE_OP_READ;
+  op_of[SYS_write] = WIRE_OP_WRITE;
+  op_of[SYS_pread64] = WIRE_OP_PREAD64;
+  op_of[SYS_pwrite64] = WIRE_OP_PWRITE64;
+  op_of[SYS_readv] = WIRE_OP_READV;
+  op_of[SYS_writev] = WIRE_OP_WRITEV;
+  op_of[SYS_preadv] = WIRE_OP_PREADV;
+  op_of[SYS_pwritev] = WIRE_OP_PWRITEV;
+  op_of[SYS_preadv2] = WIRE_OP_PREADV2;
+  op_of[SYS_pwritev2] = WIRE_OP_PWRITEV2;
+  op_of[SYS_fsync] = WIRE_OP_FSYNC;
+  op_of[SYS_fdatasync] = WIRE_OP_FDATASYNC;
+  op_of[SYS_sync_file_range] = WIRE_OP_SYNC_FILE_RANGE;
+  op_of[SYS_msync] = WIRE_OP_MSYNC;
+}
+
+uint32_t ring_count() {
+  const int cpus = std::max(1, libbpf_num_possible_cpus());
+  return std::min(std::bit_ceil(static_cast<uint32_t>(cpus)), 64u);
+}
+
+// 8 MiB hold 80 ms of the fastest single process measured (1 M requests/s); many CPUs share 256
+// MiB.
+uint64_t default_ring_bytes() {
+  return std::clamp(std::bit_floor((uint64_t{256} << 20) / ring_count()), uint64_t{1} << 20,
+                    uint64_t{8} << 20);
+}
+
+void set_knobs(iohops_bpf& skeleton, const SessionOptions& options, const Plan& plan) {
+  auto& knobs = *skeleton.rodata;
+  knobs.scope = options.all ? 2 : (options.pids.size() == 1 && !options.follow) ? 0 : 1;
+  knobs.follow = options.follow;
+  knobs.tally = options.tally;
+  knobs.self_tgid = static_cast<uint32_t>(getpid());
+  knobs.ring_mask = ring_count() - 1;
+  knobs.page_shift =
+      static_cast<uint32_t>(std::countr_zero(static_cast<uint64_t>(sysconf(_SC_PAGESIZE))));
+  knobs.can_find_vma = plan.uses("bpf_find_vma");
+  number_syscalls(const_cast<uint8_t*>(knobs.op_of_syscall));
+  size_t used = 0;
+  for (const auto& [dev, ino] : options.own_files) {
+    if (used == std::size(knobs.self_inos)) break;
+    knobs.self_devs[used] = dev;
+    knobs.self_inos[used++] = ino;
+  }
+  if (!options.tally) bpf_map__set_max_entries(skeleton.maps.tallies, 1);
+}
+
+void choose_programs(iohops_bpf& skeleton, const Plan& plan) {
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, skeleton.obj) {
+    bpf_program__set_autoload(program, plan.enabled(bpf_program__name(program)));
+  }
+}
+
+Error cannot_load(int error) {
+  if (error == EPERM || error == EACCES) {
+    return {ErrorKind::kPermission,
+            fmt::format("the kernel refuses to load BPF programs: {} (iohops doctor tells why)",
+                        verifier_reason(error))};
+  }
+  return {
+      ErrorKind::kKernel,
+      fmt::format("cannot load the BPF programs: {} (iohops doctor tells what this kernel lacks)",
+                  verifier_reason(error))};
+}
+
+}  // namespace
+
+void Session::Destroy::operator()(iohops_bpf* skeleton) const { iohops_bpf__destroy(skeleton); }
+void Session::Destroy::operator()(bpf_link* link) const { bpf_link__destroy(link); }
+
+Result<std::unique_ptr<Session>> Session::load(const SessionOptions& options, Plan& plan) {
+  libbpf_set_print(keep_log);
+  std::unique_ptr<Session> session(new Session);
+  session->options_ = options;
+  // One refused program fails the whole object: leave it out and try again.
+  for (;;) {
+    libbpf_log.clear();
+    session->skeleton_.reset(iohops_bpf__open());
+    if (!session->skeleton_) return cannot_load(errno);
+    set_knobs(*session->skeleton_, options, plan);
+    choose_programs(*session->skeleton_, plan);
+    const int failed = iohops_bpf__load(session->skeleton_.get());
+    if (!failed) break;
+    const std::string program = refused_program();
+    if (program.empty() || !plan.enabled(program)) return cannot_load(-failed);
+    plan.disable(program, "the kernel refused it: " + verifier_reason(-failed));
+    if (!plan.possible()) return cannot_load(-failed);
+  }
+  if (Status opened = session->open_rings(options); !opened) return opened.error();
+  return session;
+}
+
+Session::~Session() { detach(); }
+
+Status Session::open_rings(const SessionOptions& options) {
+  const uint64_t bytes = options.ring_bytes.value_or(default_ring_bytes());
+  const int outer = bpf_map__fd(skeleton_->maps.rings);
+  for (uint32_t i = 0; i < ring_count(); i++) {
+    Result<RingReader> ring = RingReader::create(bytes);
+    if (!ring) return ring.error();
+    const int fd = ring->fd();
+    if (bpf_map_update_elem(outer, &i, &fd, BPF_ANY)) {
+      return Error{ErrorKind::kKernel, fmt::format("cannot hand ring {} to the BPF programs: {}", i,
+                                                   std::strerror(errno))};
+    }
+    rings_.push_back(std::move(*ring));
+  }
+  return {};
+}
+
+Status Session::attach(Plan& plan) {
+  // Ends of life first, beginnings last: what is seen to begin is seen to end.
+  static constexpr std::string_view kOrder[] = {"sched_exit", "block_complete", "block_bio_done",
+                                                "syscall_exit", "sched_switch"};
+  static constexpr std::string_view kLast = "syscall_enter";
+  std::vector<bpf_program*> programs;
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, skeleton_->obj) {
+    const bool attachable = bpf_program__type(program) == BPF_PROG_TYPE_TRACING;
+    if (attachable && plan.enabled(bpf_program__name(program))) programs.push_back(program);
+  }
+  auto rank = [](bpf_program* p) {
+    const std::string_view name = bpf_program__name(p);
+    const auto* found = std::find(std::begin(kOrder), std::end(kOrder), name);
+    return name == kLast ? std::size(kOrder) + 1 : static_cast<size_t>(found - std::begin(kOrder));
+  };
+  std::stable_sort(programs.begin(), programs.end(),
+                   [&](bpf_program* a, bpf_program* b) { return rank(a) < rank(b); });
+  for (bpf_program* each : programs) {
+    bpf_link* link = bpf_program__attach(each);
+    if (link) {
+      links_.emplace_back(link);
+      continue;
+    }
+    plan.disable(bpf_program__name(each), fmt::format("attach refused: {}", std::strerror(errno)));
+    if (!plan.possible()) {
+      return Error{ErrorKind::kKernel, fmt::format("cannot attach {}: {}", bpf_program__name(each),
+                                                   std::strerror(errno))};
+    }
+  }
+  return {};
+}
+
+uint64_t Session::arm() {
+  auto& state = *skeleton_->bss;
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  const int targets = bpf_map__fd(skeleton_->maps.targets);
+  for (uint32_t pid : options_.pids) {
+    bpf_map_update_elem(targets, &pid, &pid, BPF_ANY);
+    std::atomic_ref(state.targets_near[pid & 0xffff]).store(1, std::memory_order_release);
+  }
+  std::atomic_ref(state.armed).store(true, std::memory_order_release);
+  if (options_.pids.size() == 1)
+    std::atomic_ref(state.only_tgid).store(options_.pids.front(), std::memory_order_release);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+}
+
+void Session::disarm() {
+  auto& state = *skeleton_->bss;
+  std::atomic_ref(state.only_tgid).store(0, std::memory_order_release);
+  for (auto& near : state.targets_near) std::atomic_ref(near).store(0, std::memory_order_relaxed);
+  std::atomic_ref(state.armed).store(false, std::memory_order_release);
+}
+
+void Session::detach() { links_.clear(); }
+
+void Session::close_leftovers() {
+  const int program = bpf_program__fd(skeleton_->progs.syscall_leftovers);
+  if (program < 0) return;  // before 5.14: what is still open then counts as lost
+  LIBBPF_OPTS(bpf_test_run_opts, run);
+  bpf_prog_test_run_opts(program, &run);
+}
+
+KernelCounters Session::counters() const {
+  // struct cpu_state of bpf/state.h, once for each possible CPU
+  struct CpuState {
+    uint64_t losses[WIRE_LOSS_CAUSES], requests_entered, requests_written, next_transfer, next_file;
+  };
+  std::vector<CpuState> cpus(static_cast<size_t>(std::max(1, libbpf_num_possible_cpus())));
+  KernelCounters sum;
+  const uint32_t zero = 0;
+  if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.cpu_states), &zero, cpus.data())) return sum;
+  for (const CpuState& cpu : cpus) {
+    for (size_t i = 0; i < sum.losses.size(); i++) sum.losses[i] += cpu.losses[i];
+    sum.requests_entered += cpu.requests_entered;
+    sum.requests_written += cpu.requests_written;
+  }
+  sum.losses[WIRE_LOSS_RECURSION] += recursion_misses();
+  return sum;
+}
+
+namespace {
+
+template <typename F>
+void for_each_info(const bpf_object* object, F&& f) {
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object) {
+    bpf_prog_info info{};
+    uint32_t bytes = sizeof info;
+    const int fd = bpf_program__fd(program);
+    if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &bytes) == 0) f(info);
+  }
+}
+
+}  // namespace
+
+uint64_t Session::recursion_misses() const {
+  uint64_t sum = 0;
+  for_each_info(skeleton_->obj, [&](const bpf_prog_info& info) { sum += info.recursion_misses; });
+  return sum;
+}
+
+std::optional<uint64_t> Session::bpf_run_ns() const {
+  uint64_t sum = 0, runs = 0;
+  for_each_info(skeleton_->obj, [&](const bpf_prog_info& info) {
+    sum += info.run_time_ns;
+    runs += info.run_cnt;
+  });
+  if (runs == 0) return std::nullopt;
+  return sum;
+}
+
+size_t Session::bios_in_flight() const {
+  const int map = bpf_map__fd(skeleton_->maps.bios);
+  size_t count = 0;
+  uint64_t key = 0;
+  for (int failed = bpf_map_get_next_key(map, nullptr, &key); !failed && count < 16384; count++)
+    failed = bpf_map_get_next_key(map, &key, &key);
+  return count;
+}
+
+bool Session::targets_left() const {
+  uint32_t key = 0;
+  return bpf_map_get_next_key(bpf_map__fd(skeleton_->maps.targets), nullptr, &key) == 0;
+}
+
+std::vector<TallyRow> Session::tallies() const {
+  const int map = bpf_map__fd(skeleton_->maps.tallies);
+  std::vector<wire_tally> cpus(static_cast<size_t>(std::max(1, libbpf_num_possible_cpus())));
+  std::vector<TallyRow> rows;
+  wire_tally_key key{};
+  for (int failed = bpf_map_get_next_key(map, nullptr, &key); !failed;
+       failed = bpf_map_get_next_key(map, &key, &key)) {
+    if (bpf_map_lookup_elem(map, &key, cpus.data())) continue;
+    TallyRow row{key, {}};
+    // A wire_tally is 64-bit counters followed by the 32-bit latency buckets.
+    constexpr size_t kWords = offsetof(wire_tally, latency) / sizeof(uint64_t);
+    auto* sum = reinterpret_cast<__u64*>(&row.tally);
+    for (const wire_tally& cpu : cpus) {
+      const auto* words = reinterpret_cast<const __u64*>(&cpu);
+      for (size_t i = 0; i < kWords; i++) sum[i] += words[i];
+      for (size_t i = 0; i < WIRE_LATENCY_BUCKETS; i++) row.tally.latency[i] += cpu.latency[i];
+    }
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+}  // namespace iohops

@@ -1,0 +1,97 @@
+// Session: the BPF programs of one trace, from load to detach. With system/features and system/ring
+// the only user of libbpf. Sees the plan; does not interpret records.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bpf/wire.h"
+#include "core/plan.hpp"
+#include "core/result.hpp"
+#include "system/ring.hpp"
+
+struct iohops_bpf;
+struct bpf_link;
+
+namespace iohops {
+
+struct SessionOptions {
+  std::vector<uint32_t> pids;  // empty: `all`
+  bool all = false;
+  bool follow = false;
+  bool tally = false;                  // top: add up in the kernel
+  std::optional<uint64_t> ring_bytes;  // of one ring; unset: 8 MiB, less with many CPUs
+  std::vector<std::pair<uint32_t, uint64_t>> own_files;  // (kernel dev_t, inode) never traced
+};
+
+struct KernelCounters {
+  std::array<uint64_t, WIRE_LOSS_CAUSES> losses{};  // since the load, by enum wire_loss
+  uint64_t requests_entered = 0;
+  uint64_t requests_written = 0;
+};
+
+struct TallyRow {
+  wire_tally_key key;
+  wire_tally tally;
+};
+
+// Order of use: load, attach, arm, (drain...), disarm, (drain until bios_in_flight() is 0 or time
+// is up), detach, close_leftovers, last drain. The end-of-life hooks are attached first and arming
+// is one store, last: no request is seen whose end could be missed. Nothing is pinned: if the
+// process dies, the kernel takes everything away.
+class Session {
+ public:
+  // Programs that the kernel refuses are disabled in `plan` with the reason; an error only if no
+  // trace is possible without them.
+  static Result<std::unique_ptr<Session>> load(const SessionOptions& options, Plan& plan);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  Status attach(Plan& plan);
+  uint64_t arm();  // CLOCK_MONOTONIC ns, the trace's zero
+  void disarm();
+  void detach();
+  void close_leftovers();
+
+  std::vector<RingReader>& rings() { return rings_; }
+  KernelCounters counters() const;
+  size_t bios_in_flight() const;
+  bool targets_left() const;  // SCOPE_SET: a traced process is alive
+  std::vector<TallyRow> tallies() const;
+  // Run time of all programs; nullopt unless kernel.bpf_stats_enabled is set.
+  std::optional<uint64_t> bpf_run_ns() const;
+  uint64_t ring_peak_bytes() const { return ring_peak_; }
+  uint64_t ring_bytes() const { return rings_.empty() ? 0 : rings_.front().bytes(); }
+
+  // All committed records of all rings: `void f(std::span<const std::byte>)`.
+  template <typename F>
+  void drain(F&& f) {
+    for (RingReader& ring : rings_) {
+      ring_peak_ = std::max(ring_peak_, ring.filled());
+      ring.drain(f);
+    }
+  }
+
+ private:
+  Session() = default;
+  Status open_rings(const SessionOptions& options);
+  uint64_t recursion_misses() const;
+
+  struct Destroy {
+    void operator()(iohops_bpf* skeleton) const;
+    void operator()(bpf_link* link) const;
+  };
+  SessionOptions options_;
+  std::unique_ptr<iohops_bpf, Destroy> skeleton_;
+  std::vector<std::unique_ptr<bpf_link, Destroy>> links_;
+  std::vector<RingReader> rings_;
+  uint64_t ring_peak_ = 0;
+};
+
+}  // namespace iohops
