@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -19,47 +20,56 @@ namespace iohops {
 
 // What the running kernel offers, as its BTF tells.
 struct Features {
-  // Tracepoint -> C types of its arguments without the leading `void *`, as "struct request *".
+  // Tracepoint -> C types of its arguments without the leading `void *`: "struct request *".
   std::map<std::string, std::vector<std::string>> tracepoints;
-  std::set<std::string> helpers;    // "bpf_find_vma", ...: of enum bpf_func_id
-  std::set<std::string> map_types;  // "BPF_MAP_TYPE_RINGBUF", ...: of enum bpf_map_type
-  std::string machine;              // uname machine
+  std::set<std::string> helpers;        // "bpf_find_vma", ...: of enum bpf_func_id
+  std::set<std::string> map_types;      // "BPF_MAP_TYPE_RINGBUF", ...
+  std::set<std::string> program_types;  // "BPF_PROG_TYPE_SYSCALL", ...
+  std::string machine;                  // uname machine
 };
 
-// One BPF program and what it takes. Several programs with the same tracepoint are variants for
-// different prototypes: the first that fits is taken.
+// One BPF program and what it takes.
 struct ProgramSpec {
   std::string_view program;
-  std::string_view tracepoint;
-  bool required = false;            // without it there is no trace
-  int arguments = -1;               // that the tracepoint must have, -1: any number
-  std::string_view first_argument;  // its C type, empty: any
-  std::string_view helper;          // bpf helper that it calls, empty: only such as all have
-  std::string_view group;           // programs of one group replace each other; empty: none
-  std::string_view lost;            // what is lost without it
+  std::string_view tracepoint;  // empty: none, userspace runs it
+  // Leading arguments that it reads, as C types with commas between; `_` is any type. The
+  // tracepoint may have more.
+  std::string_view arguments;
+  std::string_view lost;  // what is lost without it
+  // Programs of one group stand in for each other on different kernels: the first of the table that
+  // fits is taken, of each tracepoint.
+  std::string_view group = {};
+  std::string_view helper = {};  // bpf helper that it needs beyond those that all need
+  bool required = false;         // without it there is no trace
 };
 std::span<const ProgramSpec> program_table();
 
 struct PlannedProgram {
   std::string program;
   std::string tracepoint;
+  std::string group;
   bool required = false;
   bool enabled = false;
-  bool superseded = false;  // not enabled because a variant of it is: nothing is lost
+  bool superseded = false;  // not enabled because one of its group is: nothing is lost
   std::string reason;       // why not enabled
   std::string lost;         // what is lost if it is not (also set when enabled)
 };
 
 struct Plan {
   std::vector<PlannedProgram> programs;
+  std::set<std::string, std::less<>> helpers;  // optional ones that are there: "bpf_find_vma"
 
-  bool possible() const;  // every required hook is there
+  // What stands in the way of any trace: kernel features, required hooks. Empty: tracing is
+  // possible.
+  std::vector<std::string> blockers;
+
+  bool possible() const { return blockers.empty(); }
   bool enabled(std::string_view program) const;
   // A program that the kernel refused at load or attach time.
   void disable(std::string_view program, std::string reason);
-  std::vector<std::string> hooks() const;     // tracepoints that will be used, sorted
-  std::vector<MissingHook> missing() const;   // what goes into the header
-  std::vector<std::string> blockers() const;  // required tracepoints that cannot be used
+  bool uses(std::string_view helper) const { return helpers.count(helper) != 0; }
+  std::vector<std::string> hooks() const;    // tracepoints that will be used, sorted
+  std::vector<MissingHook> missing() const;  // what goes into the header
 };
 
 Plan make_plan(const Features&);

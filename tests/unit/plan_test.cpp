@@ -1,0 +1,209 @@
+// Which programs a kernel gets, told by kernels as they were and are.
+#include "core/plan.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+#include <string>
+
+namespace iohops {
+namespace {
+
+using Types = std::vector<std::string>;
+
+// Prototypes as in the BTF of Linux 6.18 on x86_64.
+Features linux_6_18() {
+  const Types task = {"struct task_struct *"};
+  const Types folio_mapping = {"struct folio *", "struct address_space *"};
+  Features features;
+  features.machine = "x86_64";
+  features.helpers = {"bpf_get_current_task_btf", "bpf_ringbuf_reserve", "bpf_find_vma",
+                      "bpf_for_each_map_elem"};
+  features.program_types = {"BPF_PROG_TYPE_SYSCALL"};
+  features.tracepoints = {
+      {"sys_enter", {"struct pt_regs *", "long"}},
+      {"sys_exit", {"struct pt_regs *", "long"}},
+      {"sched_switch", {"bool", "struct task_struct *", "struct task_struct *", "unsigned int"}},
+      {"sched_process_fork", {"struct task_struct *", "struct task_struct *"}},
+      {"sched_process_exec", {"struct task_struct *", "pid_t", "struct linux_binprm *"}},
+      {"sched_process_exit", {"struct task_struct *", "bool"}},
+      {"task_rename", {"struct task_struct *", "const char *"}},
+      {"page_fault_user", {"unsigned long", "struct pt_regs *", "unsigned long"}},
+      {"mm_filemap_fault", {"struct address_space *", "unsigned long"}},
+      {"mm_filemap_map_pages", {"struct address_space *", "unsigned long", "unsigned long"}},
+      {"mm_filemap_add_to_page_cache", {"struct folio *"}},
+      {"writeback_dirty_folio", folio_mapping},
+      {"folio_wait_writeback", folio_mapping},
+      {"balance_dirty_pages", {"struct bdi_writeback *", "struct dirty_throttle_control *"}},
+      {"block_bio_queue", {"struct bio *"}},
+      {"block_split", {"struct bio *", "unsigned int"}},
+      {"block_rq_insert", {"struct request *"}},
+      {"block_rq_issue", {"struct request *"}},
+      {"block_rq_complete", {"struct request *", "blk_status_t", "unsigned int"}},
+      {"block_bio_complete", {"struct request_queue *", "struct bio *"}},
+      {"dma_map_phys",
+       {"struct device *", "phys_addr_t", "dma_addr_t", "size_t", "enum dma_data_direction",
+        "unsigned long"}},
+      {"dma_map_sg",
+       {"struct device *", "struct scatterlist *", "int", "int", "enum dma_data_direction",
+        "unsigned long"}},
+      {"swiotlb_bounced", {"struct device *", "dma_addr_t", "size_t"}},
+  };
+  return features;
+}
+
+const PlannedProgram& program(const Plan& plan, std::string_view name) {
+  for (const PlannedProgram& p : plan.programs)
+    if (p.program == name) return p;
+  static const PlannedProgram none;
+  ADD_FAILURE() << "no program " << name;
+  return none;
+}
+
+bool is_missing(const Plan& plan, std::string_view hook) {
+  const auto missing = plan.missing();
+  return std::any_of(missing.begin(), missing.end(),
+                     [&](const MissingHook& m) { return m.hook == hook; });
+}
+
+TEST(Plan, a_new_kernel_gets_everything) {
+  const Plan plan = make_plan(linux_6_18());
+  EXPECT_TRUE(plan.possible());
+  for (const PlannedProgram& p : plan.programs)
+    EXPECT_TRUE(p.enabled || p.superseded) << p.program << ": " << p.reason;
+  EXPECT_TRUE(plan.missing().empty());
+  EXPECT_TRUE(plan.uses("bpf_find_vma"));
+}
+
+TEST(Plan, every_program_says_what_is_lost_without_it) {
+  std::set<std::string_view> names;
+  for (const ProgramSpec& spec : program_table()) {
+    EXPECT_FALSE(spec.lost.empty()) << spec.program;
+    // The kernel shows the first 15 characters.
+    EXPECT_TRUE(names.insert(spec.program.substr(0, 15)).second) << spec.program;
+  }
+}
+
+TEST(Plan, the_variant_is_chosen_by_prototype_and_not_by_version) {
+  Features old_block = linux_6_18();
+  const Types with_queue = {"struct request_queue *", "struct request *"};
+  old_block.tracepoints["block_rq_insert"] = with_queue;
+  old_block.tracepoints["block_rq_issue"] = with_queue;
+  const Plan plan = make_plan(old_block);
+  EXPECT_FALSE(plan.enabled("block_issue"));
+  EXPECT_TRUE(program(plan, "block_issue").superseded);
+  EXPECT_TRUE(plan.enabled("block_issue_q"));
+  EXPECT_FALSE(is_missing(plan, "block_rq_issue"));
+}
+
+TEST(Plan, a_prototype_that_no_variant_reads_is_named) {
+  Features odd = linux_6_18();
+  odd.tracepoints["block_rq_issue"] = {"struct blk_request *"};
+  odd.tracepoints["mm_filemap_add_to_page_cache"] = {"struct page *"};
+  const Plan plan = make_plan(odd);
+  EXPECT_TRUE(plan.possible());
+  EXPECT_TRUE(is_missing(plan, "block_rq_issue"));
+  EXPECT_FALSE(plan.enabled("cache_add"));
+  EXPECT_NE(program(plan, "cache_add").reason.find("(struct page *)"), std::string::npos);
+}
+
+TEST(Plan, arguments_that_were_added_at_the_end_do_no_harm) {
+  Features newer = linux_6_18();
+  newer.tracepoints["sched_switch"].push_back("int");
+  newer.tracepoints["block_bio_queue"].push_back("long");
+  const Plan plan = make_plan(newer);
+  EXPECT_TRUE(plan.enabled("sched_switch"));
+  EXPECT_TRUE(plan.enabled("block_queue"));
+}
+
+TEST(Plan, fewer_arguments_than_a_program_reads_exclude_it) {
+  Features odd = linux_6_18();
+  odd.tracepoints["block_rq_complete"] = {"struct request *", "blk_status_t"};
+  EXPECT_FALSE(make_plan(odd).enabled("block_complete"));
+}
+
+TEST(Plan, a_kernel_without_an_optional_hook_still_traces) {
+  Features features = linux_6_18();
+  features.tracepoints.erase("mm_filemap_fault");
+  const Plan plan = make_plan(features);
+  EXPECT_TRUE(plan.possible());
+  ASSERT_EQ(plan.missing().size(), 1U);
+  EXPECT_EQ(plan.missing()[0].hook, "mm_filemap_fault");
+  EXPECT_NE(plan.missing()[0].reason.find("no tracepoint"), std::string::npos);
+  EXPECT_NE(plan.missing()[0].effect.find("page faults"), std::string::npos);
+}
+
+TEST(Plan, without_system_call_tracepoints_there_is_no_trace) {
+  Features features = linux_6_18();
+  features.tracepoints.erase("sys_enter");
+  const Plan plan = make_plan(features);
+  EXPECT_FALSE(plan.possible());
+  ASSERT_EQ(plan.blockers.size(), 1U);
+  EXPECT_NE(plan.blockers[0].find("sys_enter"), std::string::npos);
+}
+
+TEST(Plan, a_kernel_without_ring_buffers_is_too_old) {
+  Features features = linux_6_18();
+  features.helpers.clear();
+  features.program_types.clear();
+  const Plan plan = make_plan(features);
+  EXPECT_EQ(plan.blockers.size(), 2U);
+  EXPECT_FALSE(plan.uses("bpf_find_vma"));
+  EXPECT_FALSE(plan.enabled("syscall_leftovers"));
+  EXPECT_TRUE(is_missing(plan, "syscall_leftovers"));
+}
+
+TEST(Plan, arm64_declares_user_page_faults_and_never_fires_them) {
+  Features features = linux_6_18();
+  features.machine = "aarch64";
+  EXPECT_FALSE(make_plan(features).enabled("fault_user"));
+}
+
+TEST(Plan, what_the_kernel_refuses_later_is_missing_too) {
+  Plan plan = make_plan(linux_6_18());
+  plan.disable("block_split", "the verifier refused it");
+  EXPECT_TRUE(plan.possible());
+  ASSERT_EQ(plan.missing().size(), 1U);
+  EXPECT_EQ(plan.missing()[0].reason, "the verifier refused it");
+  plan.disable("sys_enter", "no such program");  // a tracepoint's name: nothing happens
+  EXPECT_TRUE(plan.possible());
+  plan.disable("syscall_enter", "EPERM");
+  EXPECT_FALSE(plan.possible());
+  const auto hooks = plan.hooks();
+  EXPECT_EQ(std::count(hooks.begin(), hooks.end(), "sys_enter"), 0);
+  EXPECT_EQ(std::count(hooks.begin(), hooks.end(), "sys_exit"), 1);
+}
+
+TEST(Evidence, of_dma_is_observed_only_where_the_dma_layer_is_seen) {
+  Plan plan = make_plan(linux_6_18());
+  if (std::none_of(plan.programs.begin(), plan.programs.end(),
+                   [](const PlannedProgram& p) { return p.program == "dma_map_phys"; }))
+    plan.programs.push_back({.program = "dma_map_phys",
+                             .tracepoint = "dma_map_phys",
+                             .group = "",
+                             .enabled = true,
+                             .reason = "",
+                             .lost = ""});
+  EXPECT_EQ(evidence_of(plan, true, "").at("dma").first, Evidence::kObserved);
+  const auto virtio = evidence_of(plan, false, "virtio_blk passes physical addresses").at("dma");
+  EXPECT_EQ(virtio.first, Evidence::kDerived);
+  EXPECT_NE(virtio.second.find("physical addresses"), std::string::npos);
+  for (const char* hook : {"dma_map_phys", "dma_map_page", "dma_map_sg"}) plan.disable(hook, "x");
+  EXPECT_EQ(evidence_of(plan, true, "").at("dma").first, Evidence::kDerived);
+  plan.disable("block_queue", "it is gone");
+  EXPECT_EQ(evidence_of(plan, true, "").at("dma").first, Evidence::kInferred);
+  EXPECT_NE(evidence_of(plan, true, "").at("dma").second.find("it is gone"), std::string::npos);
+}
+
+TEST(Evidence, a_figure_that_cannot_be_known_has_no_grade) {
+  Plan plan = make_plan(linux_6_18());
+  EXPECT_EQ(evidence_of(plan, true, "").count("off_cpu"), 1U);
+  plan.disable("sched_switch", "x");
+  EXPECT_EQ(evidence_of(plan, true, "").count("off_cpu"), 0U);
+  EXPECT_EQ(evidence_of(plan, true, "").at("cpu_copies").first, Evidence::kDerived);
+  EXPECT_EQ(evidence_of(plan, true, "").at("mode_switches").first, Evidence::kObserved);
+}
+
+}  // namespace
+}  // namespace iohops

@@ -1,0 +1,66 @@
+// How well each figure can be known with a plan, and what keeps it from being known better.
+#include <map>
+#include <string>
+#include <utility>
+
+#include "core/plan.hpp"
+
+namespace iohops {
+namespace {
+
+using Grades = std::map<std::string, std::pair<Evidence, std::string>>;
+
+bool any_enabled(const Plan& plan, std::initializer_list<std::string_view> programs) {
+  for (std::string_view program : programs)
+    if (plan.enabled(program)) return true;
+  return false;
+}
+
+std::string without(std::string_view hook, const Plan& plan) {
+  for (const PlannedProgram& program : plan.programs)
+    if (program.program == hook) return "without " + program.tracepoint + ": " + program.reason;
+  return "";
+}
+
+void grade_dma(const Plan& plan, bool dma_api, std::string_view dma_note, Grades& grades) {
+  if (!plan.enabled("block_queue")) {
+    grades["dma"] = {Evidence::kInferred, without("block_queue", plan)};
+  } else if (!plan.enabled("block_complete")) {
+    grades["dma"] = {Evidence::kInferred, without("block_complete", plan)};
+  } else if (!any_enabled(plan, {"dma_map_phys", "dma_map_page", "dma_map_sg"})) {
+    grades["dma"] = {Evidence::kDerived,
+                     "bytes of the block request; the dma:* tracepoints are not used"};
+  } else if (!dma_api) {
+    grades["dma"] = {Evidence::kDerived,
+                     "bytes of the block request; " +
+                         (dma_note.empty() ? std::string("no device here uses the DMA API")
+                                           : std::string(dma_note))};
+  } else {
+    grades["dma"] = {Evidence::kObserved, std::string(dma_note)};
+  }
+}
+
+}  // namespace
+
+Grades evidence_of(const Plan& plan, bool dma_api, std::string_view dma_note) {
+  Grades grades;
+  grades["mode_switches"] = {Evidence::kObserved, ""};
+  grades["cpu_copies"] = {Evidence::kDerived,
+                          "from the result and the kind of file: no hook on the copy functions"};
+  grade_dma(plan, dma_api, dma_note, grades);
+  if (plan.enabled("cache_add"))
+    grades["page_cache"] = {Evidence::kObserved, ""};
+  else
+    grades["page_cache"] = {Evidence::kInferred, without("cache_add", plan)};
+  if (plan.enabled("sched_switch")) grades["off_cpu"] = {Evidence::kObserved, ""};
+  if (plan.enabled("fault_user"))
+    grades["page_faults"] = {Evidence::kObserved,
+                             "their end is their last event: nothing marks the return"};
+  if (plan.enabled("block_queue"))
+    grades["writeback"] = {Evidence::kDerived,
+                           "from the ranges that the traced requests wrote: the kernel does not "
+                           "keep the writers of a page"};
+  return grades;
+}
+
+}  // namespace iohops
