@@ -1,0 +1,112 @@
+"""Threads, children, exec, signals, and targets that end while they are traced."""
+import signal
+
+from lib import (READ, IOHOPS, TMP, Recording, Trace, Workload, check, difference, equal, in_system_call,
+                 iohops, proc_io, traced, wait_exit, wait_until)
+
+
+def test_threads_that_exist_and_threads_to_come_are_traced():
+    trace, oracle, _ = traced("threads", count=100)
+    reads = trace.on(TMP / "data")
+    by_thread = {}
+    for r in reads:
+        by_thread[r["tid"]] = by_thread.get(r["tid"], 0) + 1
+    equal(sorted(by_thread.values()), [100] * oracle["facts"]["threads"], "requests of each thread")
+    equal({r["pid"] for r in reads}, {oracle["pid"]}, "processes")
+
+
+def test_children_are_not_traced_without_follow():
+    trace, oracle, _ = traced("fork", count=20, threads=4)
+    equal(len(trace.on(TMP / "data")), 20, "requests of the parent")
+    equal({r["pid"] for r in trace.requests}, {oracle["pid"]}, "processes")
+
+
+def test_follow_traces_children_from_their_first_request():
+    trace, oracle, _ = traced("fork", count=20, threads=4, arguments=["-f"])
+    equal(trace.lost, 0, "lost")
+    of_children = [r for r in trace.on(TMP / "data") if r["pid"] != oracle["pid"]]
+    equal(len(of_children), oracle["facts"]["child_requests"], "requests of children")
+    equal(sum(r["result"] for r in of_children), oracle["facts"]["child_bytes"], "bytes of children")
+    children = {r["pid"] for r in of_children}
+    equal(len(children), oracle["facts"]["children"], "children")
+    parents = {p["pid"]: p["parent"] for p in trace.of_type("process")}
+    equal({parents.get(c) for c in children}, {oracle["pid"]}, "their parent")
+
+
+def test_an_interrupted_read_is_one_request_that_failed():
+    trace, oracle, _ = traced("interrupted_read", count=10)
+    trace.equals_program_count(oracle)
+    equal({r["result"] for r in trace.ops("read")}, {-4}, "results")
+    equal({r.get("error") for r in trace.ops("read")}, {"EINTR"}, "errors")
+
+
+def test_tracing_goes_on_after_an_exec():
+    work = Workload("exec", count=50)
+    with_old_name = Recording("-p", work.pid)
+    work.go()
+    work.wait_done()
+    trace = with_old_name.trace()
+    oracle = work.finish()
+    equal(trace.lost, 0, "lost")
+    on_file = [r for r in trace.on(TMP / "data") if r["op"] == "pread64"]
+    equal(len(on_file), oracle["facts"]["before_exec"] + oracle["ops"]["pread64"]["requests"], "requests")
+    equal({r["comm"] for r in on_file}, {"io", "exe"}, "names of the process")
+
+
+def test_a_target_killed_in_the_middle_of_a_read_ends_the_recording():
+    work = Workload("stuck_read", count=30)
+    recording = Recording("-p", work.pid)
+    work.go()
+    work.wait_done()
+    wait_until(lambda: in_system_call(work.pid, READ), "the target is inside its last read")
+    work.process.kill()
+    wait_exit(work.process, "the killed target")
+    equal(recording.wait(), 0, f"exit code of record ({recording.text()})")
+    trace = Trace(recording.output)
+    stuck = trace.ops("read")
+    equal([r.get("ended") for r in stuck], ["aborted"], "how the read ended")
+    equal(len(trace.ops("pread64")), 30, "requests before it")
+    equal(trace.summary.get("stop_reason"), "target_exit", "why the recording stopped")
+
+
+def test_two_targets_are_told_apart():
+    works = [Workload("hot_pread", path=TMP / name, count=count) for name, count in (("a", 40), ("b", 70))]
+    before = [proc_io(w.pid) for w in works]
+    recording = Recording("-p", f"{works[0].pid},{works[1].pid}")
+    for w in works:
+        w.go()
+    for w in works:
+        w.wait_done()
+    counted = [difference(proc_io(w.pid), b) for w, b in zip(works, before)]
+    trace = recording.trace()
+    for w, c in zip(works, counted):
+        trace.equals_kernel_count(w.pid, c)
+        w.finish()
+    equal({len(trace.on(TMP / "a")), len(trace.on(TMP / "b"))}, {40, 70}, "requests of each")
+
+
+def test_another_process_on_the_same_file_is_not_traced():
+    traced_one = Workload("hot_pread", count=30)
+    other = Workload("forever", path=TMP / "other")
+    recording = Recording("-p", traced_one.pid)
+    other.go()
+    traced_one.go()
+    traced_one.wait_done()
+    trace = recording.trace()
+    equal({r["pid"] for r in trace.requests}, {traced_one.pid}, "processes")
+    other.process.terminate()
+    check(other.finish()["facts"]["requests"] > 0, "the other process did nothing")
+    traced_one.finish()
+
+
+def test_the_status_of_a_command_is_handed_on():
+    for command, status in ((["true"], 0), (["sh", "-c", "exit 7"], 7), (["/no/such/program"], 127),
+                            (["/etc/hostname"], 126)):
+        done = iohops("record", "-o", TMP / "command.jsonl", "--", *command)
+        equal(done.returncode, status, f"status of {command} ({done.stderr})")
+
+
+def test_a_command_ended_by_a_signal_says_so():
+    done = iohops("record", "-o", TMP / "command.jsonl", "--", "sh", "-c", "kill -TERM $$")
+    check(done.returncode in (128 + signal.SIGTERM, -signal.SIGTERM),
+          f"{IOHOPS} ended with {done.returncode}: {done.stderr}")

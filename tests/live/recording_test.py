@@ -1,0 +1,265 @@
+"""What becomes of a recording: forms, files, interruptions, full disks, closed pipes, replay."""
+import json
+import os
+import pathlib
+import random
+import select
+import signal
+import stat
+import subprocess
+import tempfile
+
+from lib import (IOHOPS, TMP, Recording, Skip, Trace, Workload, check, equal, iohops, need, read_records,
+                 traced, validate_output, wait_exit, wait_until)
+
+
+def record(output, *arguments, mode="hot_pread", **options):
+    """Records one small workload into `output`; gives the recording, stopped by SIGINT."""
+    work = Workload(mode, **options)
+    recording = Recording("-p", work.pid, *arguments, output=output)
+    work.go()
+    work.wait_done()
+    code = recording.stop()
+    work.finish()
+    equal(code, 0, f"exit code of record ({recording.text()})")
+    return recording
+
+
+def test_replaying_the_raw_recording_gives_the_live_records():
+    raw, live, again = TMP / "t.raw", TMP / "live.jsonl", TMP / "again.jsonl"
+    record(live, "--raw", raw, mode="fdatasync", count=50)
+    done = iohops("replay", raw, "-o", again)
+    equal(done.returncode, 0, f"exit code of replay ({done.stderr})")
+    a, b = Trace(live), Trace(again)
+    equal(len(b.records), len(a.records), "records")
+    for x, y in zip(a.records, b.records):
+        if x["type"] not in ("header", "summary"):
+            equal(y, x, "replayed record")
+    for key in a.summary:
+        if key != "overhead":
+            equal(b.summary[key], a.summary[key], f"summary.{key}")
+
+
+def test_a_cut_raw_recording_can_be_replayed_to_its_last_record():
+    raw = TMP / "t.raw"
+    record(TMP / "live.jsonl", "--raw", raw, count=200)
+    whole = raw.read_bytes()
+    cut = TMP / "cut.raw"
+    cut.write_bytes(whole[: len(whole) * 2 // 3])
+    done = iohops("replay", cut, "-o", TMP / "cut.jsonl")
+    equal(done.returncode, 0, f"exit code of replay ({done.stderr})")
+    requests = [r for r in read_records(TMP / "cut.jsonl") if r["type"] == "request"]
+    check(50 < len(requests) < 200, f"{len(requests)} of 200 requests in two thirds of the recording")
+
+
+def test_every_form_holds_the_same_kind_of_trace():
+    need("zstd")
+    for name in ("t.json", "t.jsonl", "t.json.zst", "t.jsonl.zst"):
+        record(TMP / name, count=30)
+        trace = Trace(TMP / name)
+        equal(len(trace.ops("pread64")), 30, f"requests in {name}")
+
+
+def test_an_unknown_suffix_is_refused_before_tracing():
+    done = iohops("record", "-o", TMP / "t.xml", "--", "true")
+    equal(done.returncode, 2, f"exit code ({done.stderr})")
+    check(".jsonl" in done.stderr, f"the refusal does not say what would do: {done.stderr}")
+
+
+def test_standard_output_gets_json_lines_and_nothing_else():
+    done = iohops("record", "-o", "-", "--", "cat", "/etc/hostname")
+    equal(done.returncode, 0, f"exit code ({done.stderr})")
+    # The command writes to the same standard output: its line stands among the records.
+    lines = [l for l in done.stdout.splitlines() if l.startswith("{")]
+    kinds = [json.loads(l)["type"] for l in lines]
+    equal([kinds[0], kinds[-1]], ["header", "summary"], "first and last record")
+
+
+def test_a_duration_ends_the_recording_by_itself():
+    work = Workload("forever")
+    work.go()
+    recording = Recording("-p", work.pid, "-d", "300ms")
+    equal(recording.wait(), 0, f"exit code ({recording.text()})")
+    trace = Trace(recording.output)
+    check(0.29e9 < trace.summary["duration_ns"] < 3e9, f"it took {trace.summary['duration_ns']} ns")
+    equal(trace.summary.get("stop_reason"), "duration", "why it stopped")
+    equal(work.process.poll(), None, "the target's state")
+    work.process.terminate()
+    check(work.finish()["facts"]["requests"] > 0, "the target did not run")
+
+
+def test_an_interrupt_at_any_moment_leaves_a_whole_trace():
+    work = Workload("forever", size=1 << 16)
+    work.go()
+    chance = random.Random(20260)
+    for attempt in range(8):
+        output = TMP / f"interrupted{attempt}.jsonl"
+        recording = Recording("-p", work.pid, output=output)
+        # A moment that no condition names: that is the test.
+        select.select([], [], [], chance.random() * 0.15)
+        equal(recording.stop(), 0, f"exit code ({recording.text()})")
+        records = read_records(output)
+        equal([records[0]["type"], records[-1]["type"]], ["header", "summary"], "first and last record")
+    equal(work.process.poll(), None, "the target's state")
+    work.process.terminate()
+    work.finish()
+
+
+def test_an_interrupt_before_tracing_began_leaves_nothing_half_done():
+    work = Workload("forever", size=1 << 16)
+    work.go()
+    chance = random.Random(7)
+    for attempt in range(8):
+        output = TMP / f"early{attempt}.jsonl"
+        recording = Recording("-p", work.pid, output=output, armed=False)
+        select.select([], [], [], chance.random() * 0.1)
+        check(recording.stop() in (0, -signal.SIGINT), f"it ended oddly: {recording.text()}")
+        if output.exists() and output.stat().st_size:
+            equal(read_records(output)[-1]["type"], "summary", "last record")
+    work.process.terminate()
+    work.finish()
+
+
+def test_every_ending_signal_ends_it_cleanly():
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        work = Workload("hot_pread", count=10)
+        recording = Recording("-p", work.pid)
+        work.go()
+        work.wait_done()
+        equal(recording.stop(number), 0, f"exit code after signal {number} ({recording.text()})")
+        equal(len(Trace(recording.output).ops("pread64")), 10, "requests")
+        work.finish()
+
+
+def test_a_full_device_is_told_and_the_target_goes_on():
+    work = Workload("hot_pread", count=5000)
+    recording = Recording("-p", work.pid, output="/dev/full")
+    work.go()
+    work.wait_done()
+    recording.process.send_signal(signal.SIGINT)
+    equal(recording.wait(), 6, f"exit code ({recording.text()})")
+    check("o space left" in recording.text(), f"the reason is missing: {recording.text()}")
+    equal(work.finish()["ops"]["pread64"]["requests"], 5000, "requests of the target")
+
+
+def test_what_fitted_on_a_full_file_system_can_be_read():
+    with tempfile.TemporaryDirectory(dir=TMP) as folder:
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", folder]).returncode:
+            raise Skip("this kernel refuses to mount a tmpfs")
+        try:
+            output = pathlib.Path(folder) / "t.jsonl"
+            work = Workload("hot_pread", count=5000)
+            recording = Recording("-p", work.pid, output=output)
+            work.go()
+            work.wait_done()
+            recording.process.send_signal(signal.SIGINT)
+            equal(recording.wait(), 6, f"exit code ({recording.text()})")
+            whole_lines = output.read_bytes().splitlines(keepends=True)
+            parsed = [json.loads(l) for l in whole_lines if l.endswith(b"\n")]
+            equal(parsed[0]["type"], "header", "first record")
+            check(sum(r["type"] == "request" for r in parsed) > 100, "hardly a request could be read")
+            report = iohops("report", output)
+            equal(report.returncode, 0, f"exit code of report ({report.stderr})")
+            work.finish()
+        finally:
+            subprocess.run(["umount", folder], check=True)
+
+
+def test_a_closed_pipe_ends_it_without_a_word():
+    work = Workload("forever")
+    work.go()
+    recorder = subprocess.Popen([IOHOPS, "record", "-q", "-p", str(work.pid), "-o", "-"],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    header = json.loads(recorder.stdout.readline())
+    equal(header["type"], "header", "first record")
+    recorder.stdout.close()
+    said = recorder.stderr.read()
+    check(wait_exit(recorder) in (6, -signal.SIGPIPE), f"it ended with {recorder.returncode}")
+    equal(said, b"", "what it said")
+    work.process.terminate()
+    work.finish()
+
+
+def test_a_recording_is_for_its_owner_only():
+    recording = record(TMP / "t.jsonl", count=5)
+    equal(stat.S_IMODE(recording.output.stat().st_mode), 0o600, "mode")
+
+
+def test_an_older_recording_is_kept_beside():
+    output = TMP / "t.jsonl"
+    output.write_text("older\n")
+    record(output, count=5)
+    equal((TMP / "t.jsonl.old").read_text(), "older\n", "the older recording")
+    Trace(output)
+
+
+def test_a_symlink_is_not_followed():
+    victim, link = TMP / "victim", TMP / "t.jsonl"
+    victim.write_text("precious\n")
+    link.symlink_to(victim)
+    done = iohops("record", "-o", link, "--", "true")
+    equal(done.returncode, 6, f"exit code ({done.stderr})")
+    equal(victim.read_text(), "precious\n", "the file behind the link")
+
+
+def test_the_file_that_it_writes_is_not_traced():
+    """Everything is traced: its own writes would feed themselves."""
+    recording = Recording("-a", "-d", "500ms")
+    equal(recording.wait(), 0, f"exit code ({recording.text()})")
+    trace = Trace(recording.output, validate=False)
+    equal(trace.on(recording.output), [], "requests on the trace itself")
+    equal([r for r in trace.requests if r["pid"] == recording.process.pid], [], "requests of iohops")
+
+
+def bpf_objects():
+    found = {}
+    for kind in ("prog", "map", "link"):
+        listed = subprocess.run(["bpftool", "-j", kind, "list"], stdout=subprocess.PIPE, text=True).stdout
+        found[kind] = {o["id"] for o in json.loads(listed or "[]")}
+    return found
+
+
+def test_kill_9_leaves_nothing_attached():
+    need("bpftool")
+    work = Workload("forever")
+    work.go()
+    before = bpf_objects()
+    recording = Recording("-p", work.pid)
+    check(bpf_objects()["link"] - before["link"], "nothing was attached while it traced")
+    recording.process.kill()
+    wait_exit(recording.process)
+    wait_until(lambda: all(not (bpf_objects()[k] - before[k]) for k in before), "its programs are gone")
+    equal(work.process.poll(), None, "the target's state")
+    work.process.terminate()
+    work.finish()
+    # What it wrote until then is readable line by line.
+    for line in recording.output.read_bytes().splitlines(keepends=True):
+        if line.endswith(b"\n"):
+            json.loads(line)
+
+
+def test_filters_keep_what_they_name():
+    output = TMP / "t.jsonl"
+    record(output, "--op", "fdatasync", mode="fdatasync", count=20)
+    trace = Trace(output)
+    equal({r["op"] for r in trace.requests}, {"fdatasync"}, "operations")
+    equal(len(trace.requests), 20, "requests")
+    record(output, "--min-bytes", "8K", mode="fdatasync", count=20)
+    equal(Trace(output).ops("pwrite64"), [], "writes of 4 KiB")
+    record(output, "--path", "/no/such/*", count=20)
+    equal(Trace(output).requests, [], "requests on other files")
+
+
+def test_hostile_names_reach_no_terminal_and_stay_exact_in_json():
+    name = b"\x1b[2J\xff\xfe evil\n\xe2\x80\xae.dat"
+    path = bytes(TMP) + b"/" + name
+    trace, _, _ = traced("hot_pread", path=os.fsdecode(path), count=5)
+    import base64
+    hostile = [f for f in trace.files.values() if "evil" in f["path"]]
+    equal(len(hostile), 1, "files with that name")
+    equal(base64.b64decode(hostile[0]["path_b64"]), path, "its raw bytes")
+    report = iohops("report", trace.path)
+    equal(report.returncode, 0, f"exit code of report ({report.stderr})")
+    check("evil" in report.stdout, "the report does not name the file")
+    check("\x1b[2J" not in report.stdout and "\u202e" not in report.stdout, "an escape sequence came through")
+    validate_output(trace.path)
