@@ -39,6 +39,7 @@ class [[nodiscard]] Result {
   T& operator*() { return value(); }
   const T& operator*() const { return const_cast<Result*>(this)->value(); }
   T* operator->() { return &value(); }
+  const T* operator->() const { return &const_cast<Result*>(this)->value(); }
   T& value() {
     assert(state_.index() == 0);
     return *std::get_if<0>(&state_);

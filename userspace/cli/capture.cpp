@@ -1,0 +1,132 @@
+#include "cli/capture.hpp"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "core/decode.hpp"
+
+namespace iohops {
+namespace {
+
+constexpr uint64_t kMs = 1'000'000;
+// A record is reserved within microseconds of its clock reading, unless the CPU is taken away in
+// between; a later one is handed out at once and the rebuild copes.
+constexpr uint64_t kOrderWindow = 10 * kMs;
+constexpr uint64_t kLossPeriod = 100 * kMs;
+constexpr uint64_t kHandOverPeriod = 20 * kMs;
+// Rounds while records come and while none do. 4 ms at 1 M records/s fill 5 % of a ring.
+constexpr int kBusyWaitMs = 4;
+constexpr int kIdleWaitMs = 20;
+
+uint64_t own_cpu_ns() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  auto ns = [](const timeval& t) {
+    return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000 +
+           static_cast<uint64_t>(t.tv_usec) * 1000;
+  };
+  return ns(usage.ru_utime) + ns(usage.ru_stime);
+}
+
+}  // namespace
+
+uint64_t monotonic_ns() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+}
+
+Capture::Capture(Session& session, Spool& spool) : session_(session), spool_(spool) {}
+
+void Capture::start(uint64_t start_ns) {
+  start_ns_ = start_ns;
+  cpu_before_ = own_cpu_ns();
+}
+
+void Capture::drain() {
+  session_.drain([&](std::span<const std::byte> bytes) {
+    Record rest = bytes;
+    const Result<Record> record = next_record(rest);
+    // A full orderer means that time stands still between CPUs (a clock that jumped): the record
+    // counts as lost.
+    if (record && orderer_.push(*record)) {
+      records_++;
+      bytes_ += record->size();
+    } else {
+      unordered_lost_++;
+    }
+  });
+}
+
+Status Capture::hand_on(uint64_t until_ns) {
+  return orderer_.release(until_ns, [&](Record record) { return spool_.append(record); });
+}
+
+void Capture::note_loss(uint64_t now, uint32_t cause, uint64_t count) {
+  wire_loss_record record{};
+  record.header = {.time_ns = now, .kind = WIRE_LOSS, .size = sizeof record, .cpu = 0};
+  record.count = count;
+  record.cause = cause;
+  orderer_.push(bytes_of(record));
+  lost_ += count;
+}
+
+void Capture::note_losses(uint64_t now) {
+  const KernelCounters counters = session_.counters();
+  for (uint32_t cause = 0; cause < WIRE_LOSS_CAUSES; cause++) {
+    if (counters.losses[cause] > seen_.losses[cause])
+      note_loss(now, cause, counters.losses[cause] - seen_.losses[cause]);
+  }
+  seen_ = counters;
+  if (unordered_lost_) {
+    note_loss(now, WIRE_LOSS_EVICTED, unordered_lost_);
+    unordered_lost_ = 0;
+  }
+}
+
+Result<int> Capture::round() {
+  const uint64_t now = monotonic_ns();
+  const uint64_t before = records_;
+  drain();
+  if (now - losses_read_ns_ >= kLossPeriod) {
+    note_losses(now);
+    losses_read_ns_ = now;
+  }
+  if (Status handed = hand_on(now - kOrderWindow); !handed) return handed.error();
+  if (now - handed_over_ns_ >= kHandOverPeriod) {
+    if (Status over = spool_.hand_over(); !over) return over.error();
+    handed_over_ns_ = now;
+  }
+  return records_ > before ? kBusyWaitMs : kIdleWaitMs;
+}
+
+Status Capture::finish(wire_stop reason) {
+  drain();
+  const uint64_t now = monotonic_ns();
+  note_losses(now);
+  if (Status handed = hand_on(WIRE_UNKNOWN); !handed) return handed;
+  wire_end end{};
+  end.header = {.time_ns = now, .kind = WIRE_END, .size = sizeof end, .cpu = 0};
+  end.start_ns = start_ns_;
+  end.bpf_ns = session_.bpf_run_ns().value_or(WIRE_UNKNOWN);
+  end.collector_cpu_ns = own_cpu_ns() - cpu_before_;
+  end.records = records_;
+  end.record_bytes = bytes_;
+  end.ring_bytes = session_.ring_bytes();
+  end.ring_peak_bytes = session_.ring_peak_bytes();
+  end.requests_entered = seen_.requests_entered;
+  end.requests_written = seen_.requests_written;
+  end.stop_reason = reason;
+  if (Status appended = spool_.append(bytes_of(end)); !appended) return appended;
+  return spool_.close();
+}
+
+double Capture::ring_percent() const {
+  const uint64_t bytes = session_.ring_bytes();
+  if (bytes == 0) return 0;
+  return 100.0 * static_cast<double>(session_.ring_peak_bytes()) / static_cast<double>(bytes);
+}
+
+}  // namespace iohops

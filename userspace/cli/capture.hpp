@@ -1,0 +1,52 @@
+// Capture: from the rings to the spool: drain, put in time order, note what was lost. Knows nothing
+// of outputs; runs on the thread that must never block.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "bpf/wire.h"
+#include "core/order.hpp"
+#include "core/result.hpp"
+#include "system/session.hpp"
+#include "system/spool.hpp"
+
+namespace iohops {
+
+uint64_t monotonic_ns();
+
+class Capture {
+ public:
+  Capture(Session& session, Spool& spool);
+
+  void start(uint64_t start_ns);
+  // One round. Tells how long to wait before the next, in milliseconds.
+  Result<int> round();
+  // After the programs are detached: everything that is left, then the collector's last record.
+  Status finish(wire_stop reason);
+
+  uint64_t lost() const { return lost_; }
+  uint64_t records() const { return records_; }
+  double ring_percent() const;  // fill of the fullest ring at its peak
+
+ private:
+  void drain();
+  Status hand_on(uint64_t until_ns);
+  void note_losses(uint64_t now);
+  void note_loss(uint64_t now, uint32_t cause, uint64_t count);
+
+  Session& session_;
+  Spool& spool_;
+  Orderer orderer_;
+  KernelCounters seen_;
+  uint64_t start_ns_ = 0;
+  uint64_t cpu_before_ = 0;
+  uint64_t records_ = 0;
+  uint64_t bytes_ = 0;
+  uint64_t lost_ = 0;
+  uint64_t unordered_lost_ = 0;
+  uint64_t losses_read_ns_ = 0;
+  uint64_t handed_over_ns_ = 0;
+};
+
+}  // namespace iohops

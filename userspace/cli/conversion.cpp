@@ -1,0 +1,89 @@
+#include "cli/conversion.hpp"
+
+#include <algorithm>
+
+namespace iohops {
+namespace {
+
+std::vector<Sink*> outputs(JsonWriter* json, Sink& summarizer, Sink& counting) {
+  std::vector<Sink*> sinks{&summarizer, &counting};
+  if (json) sinks.push_back(json);
+  return sinks;
+}
+
+RebuildContext context_of(const Header& header, uint64_t start_ns) {
+  RebuildContext context;
+  context.start_ns = start_ns;
+  context.page_size = header.page_size;
+  context.machine = header.machine;
+  context.devices = header.devices;
+  return context;
+}
+
+const char* stop_reason(uint32_t reason) {
+  switch (reason) {
+    case WIRE_STOP_DURATION:
+      return "duration";
+    case WIRE_STOP_TARGET_EXIT:
+      return "target_exit";
+    default:
+      return "interrupted";
+  }
+}
+
+}  // namespace
+
+Conversion::Conversion(const Header& header, uint64_t start_ns, const Filter& filter,
+                       JsonWriter* json)
+    : header_(header),
+      start_ns_(start_ns),
+      json_(json),
+      fanout_(outputs(json, summarizer_, counting_)),
+      filter_(filter, fanout_),
+      rebuilder_(context_of(header, start_ns),
+                 filter.empty() ? static_cast<Sink&>(fanout_) : static_cast<Sink&>(filter_)) {}
+
+Status Conversion::begin() {
+  if (Status named = filter_.header(header_); !named) return named;
+  return {};
+}
+
+// What no record of the ledger carries.
+Summary Conversion::known(const wire_end* end) const {
+  const RebuildCounters& counters = rebuilder_.counters();
+  Summary known;
+  known.absorbed_bytes = counters.absorbed_bytes;
+  known.pending_bytes = counters.pending_bytes;
+  if (!end) return known;
+  known.duration_ns = std::max<uint64_t>(end->header.time_ns, start_ns_) - start_ns_;
+  known.stop_reason = stop_reason(end->stop_reason);
+  Overhead& overhead = known.overhead;
+  if (end->bpf_ns != WIRE_UNKNOWN) overhead.bpf_ns = end->bpf_ns;
+  overhead.events = end->records;
+  if (known.duration_ns) {
+    overhead.cpu_percent =
+        100.0 * static_cast<double>(end->collector_cpu_ns) / static_cast<double>(known.duration_ns);
+  }
+  if (end->ring_bytes) {
+    overhead.ring_peak_percent =
+        100.0 * static_cast<double>(end->ring_peak_bytes) / static_cast<double>(end->ring_bytes);
+  }
+  return known;
+}
+
+Result<Summary> Conversion::finish() {
+  const bool truncated = !rebuilder_.counters().end.has_value();
+  if (Status done = rebuilder_.finish(truncated); !done) return done.error();
+  const auto& end = rebuilder_.counters().end;
+  summarizer_.merge(known(end ? &*end : nullptr));
+  Summary summary = summarizer_.take();
+  if (json_) {
+    if (!truncated) {
+      if (Status written = json_->summary(summary); !written) return written.error();
+    }
+    if (Status written = json_->finish(truncated); !written) return written.error();
+  }
+  return summary;
+}
+
+}  // namespace iohops

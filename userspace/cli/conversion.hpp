@@ -1,0 +1,54 @@
+// Conversion: from raw records to what a person asked for: rebuild, filter, summary, JSON. Shared
+// by `record`, which feeds it live, and `replay`, which feeds it from a file: the result is the
+// same.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "core/decode.hpp"
+#include "core/filter.hpp"
+#include "core/rebuild/rebuilder.hpp"
+#include "core/result.hpp"
+#include "core/summarizer.hpp"
+#include "sinks/fanout.hpp"
+#include "sinks/json_writer.hpp"
+
+namespace iohops {
+
+class Conversion {
+ public:
+  // `json` may be null (only the summary is wanted) and outlives this.
+  Conversion(const Header& header, uint64_t start_ns, const Filter& filter, JsonWriter* json);
+
+  Status begin();  // hands the header on
+  Status feed(Record record) { return rebuilder_.feed(record); }
+  // Hands out what is held, then the summary. Without the collector's last record the trace was cut
+  // short: no summary is written, but one is returned.
+  Result<Summary> finish();
+
+  uint64_t requests() const { return counting_.requests; }
+
+ private:
+  // Counts what passes, for the progress line.
+  struct Counting : Sink {
+    uint64_t requests = 0;
+    Status request(const Request&) override {
+      requests++;
+      return {};
+    }
+  };
+  Summary known(const wire_end* end) const;
+
+  Header header_;
+  uint64_t start_ns_;
+  JsonWriter* json_;
+  Counting counting_;
+  Summarizer summarizer_;
+  Fanout fanout_;
+  FilterSink filter_;
+  Rebuilder rebuilder_;
+};
+
+}  // namespace iohops

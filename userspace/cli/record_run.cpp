@@ -1,0 +1,350 @@
+// `iohops record`: attach, capture until told to stop or the target is gone, drain, summarise.
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <memory>
+#include <string>
+
+#include "cli/capture.hpp"
+#include "cli/conversion.hpp"
+#include "cli/converter.hpp"
+#include "cli/options.hpp"
+#include "cli/trace_header.hpp"
+#include "core/form.hpp"
+#include "core/raw.hpp"
+#include "sinks/json_header.hpp"
+#include "sinks/text.hpp"
+#include "system/features.hpp"
+#include "system/output_file.hpp"
+#include "system/privileges.hpp"
+#include "system/process.hpp"
+#include "system/session.hpp"
+#include "system/signals.hpp"
+#include "system/spool.hpp"
+
+namespace iohops {
+namespace {
+
+constexpr uint64_t kSecond = 1'000'000'000;
+constexpr uint64_t kDrainLimit = 2 * kSecond;  // for device work in flight when the trace stops
+constexpr size_t kSpoolMemory = size_t{8} << 20;
+
+// Everything a recording owns, in the order in which it must go away (the last first).
+class Recording {
+ public:
+  explicit Recording(const RecordOptions& options) : options_(options) {}
+  Result<int> run();
+
+ private:
+  Status open_targets();
+  Status open_outputs();
+  Status load();
+  Status begin();
+  Status capture();
+  Status drain();
+  Result<int> end();
+  bool should_stop(uint64_t now);
+  int wait(int timeout_ms);
+  void tell_start() const;
+  void tell_progress(uint64_t now);
+  void tell_end(const Summary& summary) const;
+  bool quiet() const { return options_.common.quiet; }
+
+  const RecordOptions& options_;
+  std::vector<TargetProcess> targets_;
+  std::optional<Child> child_;
+  std::optional<SignalFd> signals_;
+  Plan plan_;
+  Header header_;
+  std::unique_ptr<ByteWriter> json_file_, raw_file_;
+  std::unique_ptr<JsonWriter> json_;
+  std::unique_ptr<RawWriter> raw_;
+  std::unique_ptr<Session> session_;
+  std::unique_ptr<Spool> spool_;
+  std::unique_ptr<Conversion> conversion_;
+  std::unique_ptr<Converter> converter_;
+  std::unique_ptr<Capture> capture_;
+  std::optional<int> child_status_;
+  uint64_t start_ns_ = 0;
+  uint64_t told_ns_ = 0;
+  size_t ended_ = 0;  // targets
+  bool interrupted_ = false;
+  wire_stop reason_ = WIRE_STOP_USER;
+};
+
+Status Recording::open_targets() {
+  if (!options_.target.command.empty()) {
+    Result<Child> child = Child::spawn_held(options_.target.command);
+    if (!child) return child.error();
+    child_.emplace(std::move(*child));
+    return {};
+  }
+  for (uint32_t pid : options_.target.pids) {
+    Result<TargetProcess> target = open_target(pid);
+    if (!target) return target.error();
+    targets_.push_back(std::move(*target));
+  }
+  return {};
+}
+
+Status Recording::open_outputs() {
+  if (!options_.output.empty()) {
+    Result<Form> form = form_of(options_.output);
+    if (!form) return form.error();
+    Result<std::unique_ptr<ByteWriter>> file = open_output(options_.output);
+    if (!file) return file.error();
+    json_file_ = std::move(*file);
+    json_ = std::make_unique<JsonWriter>(*json_file_, *form);
+  }
+  if (!options_.raw.empty()) {
+    Result<std::unique_ptr<ByteWriter>> file = open_output(options_.raw);
+    if (!file) return file.error();
+    raw_file_ = std::move(*file);
+    raw_ = std::make_unique<RawWriter>(*raw_file_);
+  }
+  return {};
+}
+
+std::vector<std::pair<uint32_t, uint64_t>> own_files(const RecordOptions& options) {
+  std::vector<std::pair<uint32_t, uint64_t>> files;
+  for (const std::string& path : {options.output, options.raw}) {
+    struct stat facts {};
+    if (path.empty() || (path == "-" ? fstat(STDOUT_FILENO, &facts) : stat(path.c_str(), &facts)))
+      continue;
+    const uint32_t dev = major(facts.st_dev) << 20 | minor(facts.st_dev);
+    files.emplace_back(dev, facts.st_ino);
+  }
+  return files;
+}
+
+Status Recording::load() {
+  Result<Features> features = read_features();
+  if (!features) return features.error();
+  plan_ = make_plan(*features);
+  SessionOptions session;
+  session.all = options_.target.all;
+  session.follow = options_.target.follow;
+  session.ring_bytes = options_.ring_bytes;
+  session.own_files = own_files(options_);
+  for (const TargetProcess& target : targets_) session.pids.push_back(target.pid);
+  if (child_) session.pids.push_back(child_->pid());
+  Result<std::unique_ptr<Session>> loaded = Session::load(session, plan_);
+  if (!loaded) return loaded.error();
+  session_ = std::move(*loaded);
+  return session_->attach(plan_);
+}
+
+std::vector<Target> named(const std::vector<TargetProcess>& processes, const Child* child,
+                          const std::vector<std::string>& command) {
+  std::vector<Target> targets;
+  for (const TargetProcess& process : processes) targets.push_back({process.pid, process.comm});
+  if (child) {
+    const std::string& program = command.front();
+    targets.push_back({child->pid(), program.substr(program.rfind('/') + 1)});
+  }
+  return targets;
+}
+
+// From here on records come: the outputs get their beginning first.
+Status Recording::begin() {
+  header_ =
+      trace_header(options_.common.command_line, options_.target.scope(),
+                   named(targets_, child_ ? &*child_ : nullptr, options_.target.command), plan_);
+  const char* directory = std::getenv("TMPDIR");
+  spool_ = std::make_unique<Spool>(kSpoolMemory, directory ? directory : "/var/tmp");
+  capture_ = std::make_unique<Capture>(*session_, *spool_);
+  start_ns_ = session_->arm();
+  capture_->start(start_ns_);
+  conversion_ = std::make_unique<Conversion>(header_, start_ns_, options_.filter, json_.get());
+  if (raw_) {
+    if (Status begun = raw_->begin(header_json(header_), start_ns_); !begun) return begun;
+  }
+  if (Status begun = conversion_->begin(); !begun) return begun;
+  converter_ = std::make_unique<Converter>(*spool_, *conversion_, raw_.get(), json_.get());
+  converter_->start();
+  return {};
+}
+
+// Signals and ends of targets; returns early when one comes.
+int Recording::wait(int timeout_ms) {
+  std::vector<pollfd> fds{{signals_->fd(), POLLIN, 0}};
+  if (child_ && !child_status_) fds.push_back({child_->pidfd(), POLLIN, 0});
+  for (const TargetProcess& target : targets_) {
+    if (target.pidfd) fds.push_back({target.pidfd.get(), POLLIN, 0});
+  }
+  const int ready = poll(fds.data(), fds.size(), timeout_ms);
+  if (ready <= 0) return ready;
+  while (signals_->next()) interrupted_ = true;
+  size_t at = 1;
+  if (child_ && !child_status_ && fds[at++].revents) {
+    const Result<int> status = child_->wait();
+    child_status_ = status ? *status : 0;
+  }
+  for (TargetProcess& target : targets_) {
+    if (target.pidfd && fds[at++].revents) {
+      target.pidfd.reset();
+      ended_++;
+    }
+  }
+  return ready;
+}
+
+bool Recording::should_stop(uint64_t now) {
+  if (interrupted_ || converter_->failed()) return true;
+  if (options_.duration_ns && now - start_ns_ >= *options_.duration_ns) {
+    reason_ = WIRE_STOP_DURATION;
+    return true;
+  }
+  reason_ = WIRE_STOP_TARGET_EXIT;
+  if (child_) return child_status_.has_value();
+  // With -f the children of a target that has ended are still traced.
+  if (!targets_.empty() && ended_ == targets_.size())
+    return !options_.target.follow || !session_->targets_left();
+  reason_ = WIRE_STOP_USER;
+  return false;
+}
+
+Status Recording::capture() {
+  for (;;) {
+    const uint64_t now = monotonic_ns();
+    if (should_stop(now)) return {};
+    Result<int> pause = capture_->round();
+    if (!pause) return pause.error();
+    tell_progress(now);
+    int timeout = *pause;
+    if (options_.duration_ns) {
+      const uint64_t left =
+          start_ns_ + *options_.duration_ns - std::min(now, start_ns_ + *options_.duration_ns);
+      timeout = static_cast<int>(
+          std::min<uint64_t>(static_cast<uint64_t>(timeout), left / 1'000'000 + 1));
+    }
+    wait(timeout);
+  }
+}
+
+// Device work that requests of the trace started is waited for, for a bounded time.
+Status Recording::drain() {
+  session_->disarm();
+  const uint64_t limit = monotonic_ns() + kDrainLimit;
+  while (session_->bios_in_flight() > 0 && monotonic_ns() < limit) {
+    Result<int> pause = capture_->round();
+    if (!pause) return pause.error();
+    wait(1);
+  }
+  session_->detach();
+  session_->close_leftovers();
+  return capture_->finish(reason_);
+}
+
+void Recording::tell_start() const {
+  if (quiet()) return;
+  std::string what;
+  for (const Target& target : header_.targets) {
+    if (!what.empty()) what += ", ";
+    what += fmt::format("{} ({})", text::escape(target.comm), target.pid);
+  }
+  if (targets_.size() == 1) {
+    const size_t threads = targets_.front().threads.size();
+    what = fmt::format("{} ({}, {} thread{})", text::escape(targets_.front().comm),
+                       targets_.front().pid, threads, threads == 1 ? "" : "s");
+  }
+  if (options_.target.all) what = "every process but this one";
+  const size_t missing = plan_.missing().size();
+  fmt::print(stderr, "iohops: tracing {} - {} of {} hooks{} - Ctrl-C to stop\n", what,
+             header_.hooks.size(), header_.hooks.size() + missing,
+             missing ? " (iohops doctor tells what is missing)" : "");
+}
+
+void Recording::tell_progress(uint64_t now) {
+  if (quiet() || !isatty(STDERR_FILENO) || now - told_ns_ < kSecond) return;
+  told_ns_ = now;
+  fmt::print(stderr, "\r  {} s  {} requests  lost {}  ring {:.0f} %  trace {}\x1b[K",
+             (now - start_ns_) / kSecond, converter_->requests(), capture_->lost(),
+             capture_->ring_percent(), text::bytes(spool_->appended_bytes()));
+  std::fflush(stderr);
+}
+
+std::string size_of(const std::string& path) {
+  struct stat facts {};
+  if (path == "-" || stat(path.c_str(), &facts) || !S_ISREG(facts.st_mode)) return {};
+  return fmt::format(" ({})", text::bytes(static_cast<uint64_t>(facts.st_size)));
+}
+
+void Recording::tell_end(const Summary& summary) const {
+  if (quiet()) return;
+  if (told_ns_) fmt::print(stderr, "\r\x1b[K");
+  const bool json = !options_.output.empty();
+  const std::string& path = json ? options_.output : options_.raw;
+  fmt::print(stderr, "iohops: {:.1f} s, {} requests, {} lost",
+             static_cast<double>(summary.duration_ns) / 1e9, text::grouped(summary.requests),
+             text::grouped(summary.lost_total()));
+  if (path != "-") {
+    fmt::print(stderr, " -> {}{}. Next: iohops {} {}", text::escape(path), size_of(path),
+               json ? "report" : "replay", text::escape(path));
+  }
+  fmt::print(stderr, "\n");
+  for (const auto& [cause, count] : summary.lost) {
+    if (count) fmt::print(stderr, "iohops: lost {}: {}\n", cause, text::grouped(count));
+  }
+  if (summary.lost_total() && capture_->ring_percent() > 90) {
+    fmt::print(stderr,
+               "iohops: the ring of {} was full: a larger one, --ring {}M, would have lost less\n",
+               text::bytes(session_->ring_bytes()), (session_->ring_bytes() >> 20) * 4);
+  }
+}
+
+Result<int> Recording::end() {
+  if (!quiet() && spool_->backlog_bytes() > kSpoolMemory) {
+    fmt::print(stderr, "\niohops: writing {} that were captured faster than written\n",
+               text::bytes(spool_->backlog_bytes()));
+  }
+  Result<Summary> summary = converter_->join();
+  if (!summary) return summary.error();
+  if (raw_) {
+    if (Status flushed = raw_->flush(); !flushed) return flushed.error();
+    if (Status closed = raw_file_->close(); !closed) return closed.error();
+  }
+  if (json_) {
+    if (Status closed = json_file_->close(); !closed) return closed.error();
+  }
+  tell_end(*summary);
+  if (options_.max_lost.exceeded_by(summary->lost_total(), capture_->records())) {
+    return Error{ErrorKind::kLossy, fmt::format("{} records were lost, more than --max-lost allows",
+                                                text::grouped(summary->lost_total()))};
+  }
+  if (child_status_ && WIFSIGNALED(*child_status_)) exit_like(*child_status_);
+  return child_status_ ? shell_exit_code(*child_status_) : 0;
+}
+
+Result<int> Recording::run() {
+  if (Status allowed = check_privileges(); !allowed) return allowed.error();
+  if (Status opened = open_targets(); !opened) return opened.error();
+  if (Status opened = open_outputs(); !opened) return opened.error();
+  if (Status loaded = load(); !loaded) return loaded.error();
+  Result<SignalFd> signals = SignalFd::open({SIGINT, SIGTERM, SIGHUP, SIGQUIT});
+  if (!signals) return signals.error();
+  signals_.emplace(std::move(*signals));
+  if (Status begun = begin(); !begun) return begun.error();
+  tell_start();
+  if (child_) {
+    if (StartFailure failure = child_->release()) {
+      fmt::print(stderr, "iohops: {}\n", failure.message);
+      return failure.exit_code;
+    }
+  }
+  if (Status captured = capture(); !captured) return captured.error();
+  if (Status drained = drain(); !drained) return drained.error();
+  return end();
+}
+
+}  // namespace
+
+Result<int> run_record(const RecordOptions& options) { return Recording(options).run(); }
+
+}  // namespace iohops

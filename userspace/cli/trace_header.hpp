@@ -1,0 +1,15 @@
+// The header of a live trace: host, targets, devices, hooks and how far each figure can be trusted.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/model/model.hpp"
+#include "core/plan.hpp"
+
+namespace iohops {
+
+Header trace_header(const std::vector<std::string>& command_line, std::string scope,
+                    std::vector<Target> targets, const Plan& plan);
+
+}  // namespace iohops

@@ -1,0 +1,67 @@
+// Spool: what was captured and is not converted yet. In memory up to a limit, then in an unlinked
+// temporary file. One thread appends, one takes. Sees bytes of whole records.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/decode.hpp"
+#include "core/result.hpp"
+#include "system/unique_fd.hpp"
+
+namespace iohops {
+
+// The reason for a second thread: writing the output can block (a slow disk, a pipe whose reader
+// sleeps), draining the rings must not. Order is kept: while the file holds anything, new chunks go
+// behind it.
+class Spool {
+ public:
+  using Chunk = std::vector<uint64_t>;  // words, so that records in it are aligned
+
+  // `directory` takes the temporary file.
+  Spool(size_t memory_bytes, std::string directory);
+
+  // Capturing side. An error of append() is final: records after it are lost.
+  Status append(Record record);
+  Status hand_over();  // what append() collected can be taken
+  Status close();      // hand_over(), and nothing follows
+
+  // Converting side: blocks until there is a chunk or `patience` is over (an empty chunk); nullopt:
+  // closed and empty. The chunk taken before may be handed back for reuse.
+  Result<std::optional<Chunk>> take(Chunk reuse, std::chrono::milliseconds patience);
+  // The converting side gives up (its output failed): append() drops from now on.
+  void abandon();
+
+  uint64_t appended_bytes() const;
+  uint64_t backlog_bytes() const;  // appended and not taken
+
+ private:
+  Status to_file(const Chunk& chunk);
+  Result<Chunk> from_file();
+
+  static constexpr size_t kChunkWords = 32768;  // 256 KiB
+
+  const size_t memory_chunks_;
+  const std::string directory_;
+  Chunk filling_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Chunk> memory_;
+  std::vector<Chunk> spare_;
+  std::deque<uint32_t> in_file_;  // words of each chunk in the file
+  UniqueFd file_;
+  uint64_t file_read_ = 0;     // bytes
+  uint64_t file_written_ = 0;  // bytes
+  uint64_t appended_ = 0;
+  uint64_t taken_ = 0;
+  bool closed_ = false;
+  bool abandoned_ = false;
+};
+
+}  // namespace iohops
