@@ -202,7 +202,7 @@ $(BUILD)/workloads/io: $(call test_objects,$(wildcard tests/workloads/*.cpp))
 	$(call say,LINK,workloads/io)$(CXX) $^ -lpthread -o $@
 
 $(call test_objects,$(wildcard tests/object/*.cpp)): | $(SKELS)
-$(BUILD)/object/%: $(BUILD)/obj/tests/object/%.o $(ARCHIVES)
+$(BUILD)/object/%: $(BUILD)/obj/tests/object/%.o $(BUILD)/libsystem.a $(BUILD)/libcore.a
 	@mkdir -p $(@D)
 	$(call say,LINK,object/$*)$(CXX) $^ $(LIBS) -o $@
 

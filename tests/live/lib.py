@@ -23,7 +23,7 @@ WRITES = {"write", "pwrite64", "writev", "pwritev", "pwritev2"}
 SYNCS = {"fsync", "fdatasync", "sync_file_range", "msync"}
 PAGE = os.sysconf("SC_PAGESIZE")
 # System call numbers, as /proc/PID/syscall prints them.
-RT_SIGTIMEDWAIT, READ = (128, 0) if os.uname().machine == "x86_64" else (137, 63)
+RT_SIGTIMEDWAIT, READ, EPOLL_WAITS = (128, 0, (232, 281)) if os.uname().machine == "x86_64" else (137, 63, (22,))
 
 
 class Skip(Exception):
