@@ -174,6 +174,28 @@ void devices(Run& run) {
   run.stop();
 }
 
+// A little of everything, for people: the same file cold, hot and direct, and a second one written.
+void tour(Run& run) {
+  const Options& o = run.options;
+  Options second = o;
+  second.path += ".copy";
+  const int in = open_filled(o, O_RDONLY, Cache::kCold);
+  const int out = open_empty(second, O_WRONLY);
+  const int direct = ::open(o.path.c_str(), O_RDONLY | O_DIRECT);
+  if (direct < 0) fail(o.path);
+  Aligned buffer(65536);
+  run.start();
+  for (size_t at = 0; at < o.size; at += 65536)
+    run.calls.read(in, buffer.data(), 65536, static_cast<int64_t>(at));
+  for (size_t at = 0; at < o.size; at += 4096)
+    run.calls.pread(in, buffer.data(), 4096, static_cast<off_t>(at));
+  for (size_t i = 0; i < o.count; ++i) run.calls.write(out, buffer.data(), 16384);
+  run.calls.fsync(out);
+  for (size_t i = 0; i < o.count / 4; ++i)
+    run.calls.pread(direct, buffer.data(), 65536, static_cast<off_t>(i * 65536 % o.size));
+  run.stop();
+}
+
 }  // namespace
 
 const std::vector<Entry> kFileModes = {
@@ -189,6 +211,7 @@ const std::vector<Entry> kFileModes = {
     {"hole", hole, "the whole of a file without blocks"},
     {"edges", edges, "short, empty and failing requests"},
     {"pipe_and_socket", pipe_and_socket, "COUNT round trips through a pipe and a socket pair"},
+    {"tour", tour, "cold, hot and direct reads, writes and an fsync: what `make demo` traces"},
     {"devices", devices, "COUNT writes to /dev/null and reads of /dev/zero"},
 };
 

@@ -159,6 +159,11 @@ def bracketed(loop, start, pid):
     return {**facts, "ratio": traced / untraced, "untraced_ns": untraced, "added_ns": traced - untraced, "rss": rss}
 
 
+def progress(text):
+    if sys.stderr.isatty():
+        print(f"\r{text:<70}\r", end="", file=sys.stderr, flush=True)
+
+
 def measure(cases, rounds):
     """cases: [(label, loop, start, pid)]; takes turns, in another order each round."""
     results = {label: [] for label, *_ in cases}
@@ -166,8 +171,8 @@ def measure(cases, rounds):
         shift = turn % len(cases)
         for label, loop, start, pid in cases[shift:] + cases[:shift]:
             results[label].append(bracketed(loop, start, pid))
-            print(f"\r  round {turn + 1} of {rounds}: {label:<44}", end="", file=sys.stderr, flush=True)
-    print(f"\r{'':70}\r", end="", file=sys.stderr)
+            progress(f"  round {turn + 1} of {rounds}: {label}")
+    progress("")
     return results
 
 
