@@ -16,6 +16,8 @@
 #define REQ_OP_BITS 8
 #define REQ_OP_WRITE 1
 #define PAGE_MAPPING_FLAGS 3UL
+#define TMPFS_MAGIC 0x01021994
+#define HUGETLBFS_MAGIC 0x958458f6
 #define S_IFMT 00170000
 #define S_IFBLK 0060000
 #define MAX_BIOS 256 /* a request has at most queue_max_segments bios, 128-256 in practice */
@@ -46,7 +48,7 @@ static __always_inline void read_first_page(struct bio *bio, struct wire_bio_par
 	unsigned long mapping = (unsigned long)BPF_CORE_READ(folio, mapping);
 
 	if (mapping & 1) {
-		part->flags |= WIRE_BIO_ANON;
+		part->flags |= WIRE_BIO_USER;
 		return;
 	}
 	if (!mapping || (mapping & PAGE_MAPPING_FLAGS)) {
@@ -57,6 +59,12 @@ static __always_inline void read_first_page(struct bio *bio, struct wire_bio_par
 
 	if (!inode) {
 		part->flags |= WIRE_BIO_SWAP; /* swapper_space has no host */
+		return;
+	}
+	/* Shared memory has no block device: its pages are somebody's buffer. */
+	if (BPF_CORE_READ(inode, i_sb, s_magic) == TMPFS_MAGIC ||
+	    BPF_CORE_READ(inode, i_sb, s_magic) == HUGETLBFS_MAGIC) {
+		part->flags |= WIRE_BIO_USER;
 		return;
 	}
 	part->ino = BPF_CORE_READ(inode, i_ino);
@@ -78,6 +86,16 @@ static __always_inline void read_first_page(struct bio *bio, struct wire_bio_par
 
 	if (alias)
 		part->file = *alias;
+}
+
+/* The buffer of a direct request can be a mapping of another file: its pages look like page cache. On
+ * overlayfs the page cache is another inode's too, so there this cannot be told. */
+static __always_inline bool is_mapped_buffer(const struct thread_state *state, const struct wire_bio_part *part)
+{
+	if (!(state->open_flags & O_DIRECT) || state->last_stacked || !part->ino)
+		return false;
+	return !(part->flags & WIRE_BIO_METADATA) &&
+	       (part->ino != state->last_ino || part->dev != state->last_dev);
 }
 
 static __always_inline bool is_own_output(const struct wire_bio_part *part)
@@ -114,7 +132,11 @@ int BPF_PROG(block_queue, struct bio *bio)
 		part->owner.tid = task->pid;
 	}
 	if (state && state->start_ns) {
-		bool direct = part->flags & WIRE_BIO_ANON;
+		if (is_mapped_buffer(state, part)) {
+			part->flags |= WIRE_BIO_USER;
+			part->ino = part->index = part->dev = part->file = 0;
+		}
+		bool direct = part->flags & WIRE_BIO_USER;
 
 		part->owner.start_ns = state->start_ns;
 		touch(state);

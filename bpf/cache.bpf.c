@@ -37,14 +37,14 @@ int BPF_PROG(cache_add, struct folio *folio)
 		return 0;
 	inode = folio->mapping->host;
 	pages = folio_pages(folio);
-	now = bpf_ktime_get_ns();
 	touch(state);
 	state->added_bytes += pages << page_shift;
-	state->last_event_ns = now;
 	/* Before 6.12 this is the only sign that a fault is on a file. Not a page of the block
 	 * device: that is metadata on the way. */
 	if (state->op == WIRE_OP_PAGE_FAULT && !state->file_fault && (inode->i_mode & S_IFMT) != S_IFBLK)
 		meet_mapping(state, BPF_CORE_READ(folio, mapping, host), bpf_get_current_task_btf());
+	now = bpf_ktime_get_ns();
+	state->last_event_ns = now;
 	run = &state->run;
 	if (run->pages && run->first + run->pages == folio->index && run->ino == inode->i_ino &&
 	    run->dev == inode->i_sb->s_dev) {

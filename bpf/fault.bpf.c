@@ -65,10 +65,10 @@ int BPF_PROG(fault_filemap, struct address_space *mapping, unsigned long index)
 
 	if (!state)
 		return 0;
-	state->last_event_ns = bpf_ktime_get_ns();
 	if (!state->file_fault)
 		meet_mapping(state, BPF_CORE_READ(mapping, host), task);
 	state->offset = (u64)index << page_shift;
+	state->last_event_ns = bpf_ktime_get_ns(); /* after the file was named: names go first */
 	return 0;
 }
 
@@ -81,11 +81,11 @@ int BPF_PROG(fault_map, struct address_space *mapping, unsigned long first, unsi
 
 	if (!state)
 		return 0;
-	state->last_event_ns = bpf_ktime_get_ns();
 	if (!state->file_fault)
 		meet_mapping(state, BPF_CORE_READ(mapping, host), task);
 	touch(state);
 	state->map_first = first;
 	state->map_last = last;
+	state->last_event_ns = bpf_ktime_get_ns();
 	return 0;
 }

@@ -61,6 +61,9 @@ struct thread_state {
 	u64 last_inode;
 	u64 last_ino;
 	u32 last_alias;
+	u32 last_dev;
+	u32 last_stacked; /* overlayfs: the pages belong to another inode */
+	u32 padding;
 	/* what happened below the request; valid and non-zero only when `touched` */
 	u32 touched;
 	u64 off_cpu_ns;

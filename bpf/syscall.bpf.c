@@ -15,6 +15,7 @@
 char LICENSE[] SEC("license") __weak = "Dual BSD/GPL";
 
 #define UIO_MAXIOV 1024
+#define OVERLAYFS_SUPER_MAGIC 0x794c7630
 #define IOVECS 8
 
 struct user_iovec {
@@ -128,6 +129,8 @@ static __always_inline void resolve_file(struct thread_state *state, struct task
 	state->last_file = (u64)file;
 	state->last_inode = (u64)inode;
 	state->last_ino = ino;
+	state->last_dev = BPF_CORE_READ(inode, i_sb, s_dev);
+	state->last_stacked = BPF_CORE_READ(inode, i_sb, s_magic) == OVERLAYFS_SUPER_MAGIC;
 	state->last_alias = state->file;
 }
 
@@ -192,7 +195,9 @@ static __always_inline u64 offset_from_position(struct thread_state *state, s64 
 	if (!file || (state->flags & WIRE_REQUEST_FILE_UNKNOWN) ||
 	    (u64)BPF_CORE_READ(file, f_inode) != state->last_inode)
 		return WIRE_UNKNOWN;
-	return BPF_CORE_READ(file, f_pos) - (result > 0 ? result : 0);
+	s64 begin = BPF_CORE_READ(file, f_pos) - (result > 0 ? result : 0);
+
+	return begin < 0 ? WIRE_UNKNOWN : (u64)begin; /* a pipe or socket has no position */
 }
 
 SEC("?tp_btf/sys_exit")
