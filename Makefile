@@ -87,8 +87,10 @@ object: $(CHECK_OK) $(OBJECT_TEST)     ## load every BPF program through this ke
 live: all $(CHECK_OK) $(WORKLOADS)     ## trace real programs on this kernel (T=NAME: only those that match)
 	$(Q)$(PYTHON) tests/run live $(T)
 
+ifneq ($(wildcard tests/vm/run),)
 vm: all $(WORKLOADS) $(OBJECT_TEST)    ## load and trace on other kernels, in QEMU
 	$(Q)tests/vm/run $(KERNELS)
+endif
 
 bench: all $(BENCH_BIN) $(WORKLOADS)   ## what tracing costs, measured on this machine
 	$(Q)tools/packages bench
