@@ -1,4 +1,4 @@
-// The table of operations: one row a wire_op.
+// The tables of operations and of losses.
 #include "core/ops.hpp"
 
 namespace iohops {
@@ -56,6 +56,13 @@ std::optional<uint16_t> parse_op(std::string_view name) {
     if (row.name == name) return row.op;
   }
   return std::nullopt;
+}
+
+std::string_view loss_name(uint32_t cause) {
+  constexpr std::string_view kNames[WIRE_LOSS_CAUSES] = {
+      "unknown",   "ring_request", "ring_detail", "ring_transfer", "ring_name", "threads_full",
+      "bios_full", "files_full",   "tally_full",  "recursion",     "compat",    "evicted"};
+  return cause < WIRE_LOSS_CAUSES ? kNames[cause] : kNames[0];
 }
 
 }  // namespace iohops

@@ -1,4 +1,5 @@
-// What the application asked for: names and families of wire_op. Sees numbers and names only.
+// What the application asked for and what was lost: names of wire_op and wire_loss, families of
+// operations. Sees numbers and names only.
 #pragma once
 
 #include <cstdint>
@@ -20,5 +21,8 @@ inline bool moves_data(uint16_t op) {
   const OpFamily f = family(op);
   return f == OpFamily::kRead || f == OpFamily::kWrite;
 }
+
+// "ring_request", ... for enum wire_loss; "unknown" for a value without a name.
+std::string_view loss_name(uint32_t cause);
 
 }  // namespace iohops

@@ -36,6 +36,9 @@ struct RebuildCounters {
   std::optional<wire_end> end;   // the collector's last word, if the recording has one
 };
 
+// Not seen: which readahead nobody used, and dirty pages that a truncation or an unlink dropped
+// (they stay pending).
+//
 // Assumptions: records come in time order (core/order), names before their first use, except for
 // what loss took. A request record names how many bios, waits and page runs it had.
 // Rule: a request is known by (process, thread, start time) from its first mention; it is handed to
@@ -43,6 +46,8 @@ struct RebuildCounters {
 // block request is handed out once the requests that own its bios are known.
 // Release condition: at the latest at finish(), or when more than max_held_requests are held: then
 // the oldest goes, `complete` = false, and counts as evicted.
+struct RebuildState;
+
 class Rebuilder {
  public:
   Rebuilder(RebuildContext context, Sink& sink);
@@ -62,8 +67,7 @@ class Rebuilder {
   const RebuildCounters& counters() const;
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  std::unique_ptr<RebuildState> state_;
 };
 
 }  // namespace iohops

@@ -1,0 +1,326 @@
+// Block requests: whose bios they carried, why, and what the device moved between which memory and
+// itself.
+#include "core/rebuild/blk_types.hpp"
+
+#include "core/ops.hpp"
+#include "core/rebuild/state.hpp"
+
+namespace iohops {
+namespace {
+
+constexpr uint32_t kODsync = 0x1000;  // O_DSYNC, and part of O_SYNC, on every architecture
+constexpr uint32_t kRwfSync = 2 | 4;  // RWF_DSYNC | RWF_SYNC (linux/fs.h)
+
+bool asks_for_sync(const wire_request& request) {
+  if (family(request.op) == OpFamily::kSync) return true;
+  const bool has_rwf = request.op == WIRE_OP_PWRITEV2;
+  return (request.open_flags & kODsync) != 0 || (has_rwf && (request.call_flags & kRwfSync) != 0);
+}
+
+// The bio carries pages of the very file that its owner's request names.
+bool is_own_data(const wire_bio_part& bio, const FileState* file) {
+  const bool of_device = (bio.flags & WIRE_BIO_METADATA) != 0;
+  if (file == nullptr) return bio.ino != 0 && !of_device;
+  if (file->kind == FileKind::kBlock) return of_device && bio.origin_dev == file->rdev;
+  if (bio.ino == 0 || of_device) return false;
+  return file->overlay || (bio.ino == file->ino && bio.dev == file->dev);
+}
+
+Cause cause_of_read(const wire_bio_part& bio, const wire_request* owner) {
+  const OpFamily asked = owner != nullptr ? family(owner->op) : OpFamily::kOther;
+  // A write loads what surrounds its bytes in their page before it can change them.
+  if (asked == OpFamily::kWrite) return Cause::kReadModifyWrite;
+  if ((bio.flags & WIRE_BIO_NO_MAPPING) == 0 &&
+      (asked == OpFamily::kRead || asked == OpFamily::kFault)) {
+    return Cause::kRead;
+  }
+  return (bio.op_flags & blk::kReadahead) != 0 ? Cause::kReadahead : Cause::kRead;
+}
+
+Cause cause_of(const wire_bio_part& bio, const wire_request* owner, const FileState* file) {
+  if (blk::is_flush(bio.op_flags, bio.bytes)) return Cause::kFlush;
+  if ((bio.flags & WIRE_BIO_SWAP) != 0) return Cause::kSwap;
+  if (!blk::carries_data(bio.op_flags)) return Cause::kUnknown;
+  if ((bio.flags & WIRE_BIO_USER) != 0) return Cause::kDirect;
+  const bool device_pages = (bio.flags & WIRE_BIO_METADATA) != 0 && !is_own_data(bio, file);
+  const bool metadata = device_pages || (bio.op_flags & blk::kMeta) != 0;
+  if (blk::is_read(bio.op_flags)) return metadata ? Cause::kMetadata : cause_of_read(bio, owner);
+  if (metadata) {
+    // A journal writes synchronously, from pages of the device (jbd2) or its own (xfs); metadata in
+    // place goes out later. A heuristic: nothing in a bio names the journal.
+    constexpr uint32_t kUrgent = blk::kSync | blk::kFua | blk::kPreflush;
+    const bool log_pages = (bio.flags & (WIRE_BIO_METADATA | WIRE_BIO_NO_MAPPING)) != 0;
+    return log_pages && (bio.op_flags & kUrgent) != 0 ? Cause::kJournal : Cause::kMetadata;
+  }
+  return owner != nullptr && asks_for_sync(*owner) ? Cause::kFsync : Cause::kWriteback;
+}
+
+// Of a read for `owner`, the bytes that it asked for, in whole pages; the rest is readahead.
+uint64_t wanted_bytes(const RebuildState& s, const TransferPart& part, const wire_request& owner,
+                      const FileState* file) {
+  if (owner.offset == WIRE_UNKNOWN || !is_own_data(part.bio, file)) return part.bytes;
+  if (part.bio.index > UINT64_MAX / 2 / s.context.page_size) return part.bytes;
+  const ByteRange asked = asked_range(owner, s.context.page_size);
+  if (length(asked) == 0) return 0;
+  const uint64_t begin = part.bio.index * s.context.page_size;
+  return length(
+      overlap({s.page_begin(asked.begin), s.page_end(asked.end)}, {begin, begin + part.bytes}));
+}
+
+// The memory at the other end of the device's transfer.
+Endpoint memory_of(const wire_bio_part& bio) {
+  if ((bio.flags & (WIRE_BIO_USER | WIRE_BIO_SWAP)) != 0) return Endpoint::kUser;
+  if ((bio.flags & WIRE_BIO_NO_MAPPING) != 0) return Endpoint::kKernel;
+  return Endpoint::kPageCache;
+}
+
+Evidence dma_evidence(const wire_transfer& record) {
+  return record.dma_source != WIRE_DMA_NONE ? Evidence::kObserved : Evidence::kDerived;
+}
+
+void add_hop(HeldRequest& held, const Hop& hop) {
+  if (held.hops.size() >= kMaxHops) {
+    held.crowded = true;
+    return;
+  }
+  held.hops.push_back(hop);
+}
+
+void add_dma_hop(const RebuildState& s, HeldRequest& held, const PendingTransfer& transfer,
+                 const TransferPart& part, Cause cause, uint64_t bytes) {
+  if (bytes == 0) return;
+  held.dma_bytes += bytes;
+  const bool bounced = transfer.record.bounced_bytes >= transfer.record.bytes;
+  const Endpoint memory = bounced ? Endpoint::kBounce : memory_of(part.bio);
+  const bool read = blk::is_read(part.bio.op_flags);
+  Hop hop;
+  hop.kind = HopKind::kDma;
+  hop.evidence = dma_evidence(transfer.record);
+  hop.from = read ? Endpoint::kDevice : memory;
+  hop.to = read ? memory : Endpoint::kDevice;
+  hop.bytes = bytes;
+  hop.at_ns = std::max(device_time(s, transfer), s.since_start(held.owner.start_ns));
+  hop.end_ns = std::max(hop.at_ns, s.since_start(transfer.record.header.time_ns));
+  hop.transfer = transfer.record.id;
+  hop.device = transfer.record.dev;
+  hop.cause = cause;
+  for (Hop& earlier : held.hops) {
+    if (earlier.kind != HopKind::kDma || earlier.transfer != hop.transfer) continue;
+    if (earlier.cause != hop.cause || earlier.from != hop.from || earlier.to != hop.to) continue;
+    earlier.bytes += bytes;
+    return;
+  }
+  add_hop(held, hop);
+}
+
+// swiotlb copies to its own buffer when it maps (the traced event), and back when it unmaps.
+void add_bounce_hops(const RebuildState& s, HeldRequest& held, const PendingTransfer& transfer,
+                     const TransferPart& part) {
+  const wire_transfer& record = transfer.record;
+  if (record.bounced_bytes == 0 || record.bytes == 0) return;
+  const double share = static_cast<double>(part.bytes) / static_cast<double>(record.bytes);
+  Hop hop;
+  hop.kind = HopKind::kCpuCopy;
+  hop.bytes = static_cast<uint64_t>(share * static_cast<double>(record.bounced_bytes));
+  hop.at_ns = std::max(device_time(s, transfer), s.since_start(held.owner.start_ns));
+  hop.end_ns = std::max(hop.at_ns, s.since_start(record.header.time_ns));
+  const bool read = blk::is_read(part.bio.op_flags);
+  if (!read || s.context.swiotlb_copies_in_on_read) {
+    hop.evidence = Evidence::kMeasured;
+    hop.from = memory_of(part.bio);
+    hop.to = Endpoint::kBounce;
+    add_hop(held, hop);
+  }
+  if (read) {
+    hop.evidence = Evidence::kDerived;
+    hop.from = Endpoint::kBounce;
+    hop.to = memory_of(part.bio);
+    add_hop(held, hop);
+  }
+}
+
+Cause main_cause(const PendingTransfer& transfer) {
+  const auto& bytes = transfer.bytes_by_cause;
+  if (bytes[static_cast<size_t>(Cause::kRead)] > 0) return Cause::kRead;
+  const auto most = std::max_element(bytes.begin(), bytes.end());
+  if (*most > 0) return static_cast<Cause>(most - bytes.begin());
+  if (blk::is_flush(transfer.record.op_flags, transfer.record.bytes)) return Cause::kFlush;
+  return transfer.parts.empty() ? Cause::kUnknown : transfer.parts.front().cause;
+}
+
+void add_owner(Transfer& out, RequestId request, uint64_t bytes) {
+  out.unattributed_bytes -= bytes;
+  for (Share& share : out.owners) {
+    if (share.request != request) continue;
+    share.bytes += bytes;
+    return;
+  }
+  out.owners.push_back({request, bytes});
+}
+
+void fill_owners(const PendingTransfer& transfer, Transfer& out) {
+  out.owners.clear();
+  out.unattributed_bytes = out.bytes;
+  for (const TransferPart& part : transfer.parts) {
+    if (part.owner.seq != 0) add_owner(out, part.owner, part.bytes);
+  }
+  // What no request queued belongs to those that had written it.
+  for (const Claim& claim : transfer.claims) {
+    if (transfer.parts[claim.part].owner.seq != 0) continue;
+    for (const Share& share : claim.shares) add_owner(out, share.request, share.bytes);
+  }
+}
+
+void fill_place(RebuildState& s, const PendingTransfer& transfer, Transfer& out) {
+  out.file = 0;
+  out.offset.reset();
+  if (transfer.parts.empty()) return;
+  const wire_bio_part& bio = transfer.parts.front().bio;
+  uint32_t cache = kNone32;
+  if ((bio.flags & WIRE_BIO_METADATA) != 0) {
+    cache = s.dirty.find_cache(bio.origin_dev, DirtyPages::kDevicePages);
+  } else if (bio.ino != 0) {
+    cache = s.dirty.find_cache(bio.dev, bio.ino);
+  }
+  if (cache != kNone32) {
+    out.file = s.dirty.file_of(cache);
+    if (bio.index <= UINT64_MAX / s.context.page_size) out.offset = bio.index * s.context.page_size;
+  } else if ((bio.flags & WIRE_BIO_METADATA) == 0) {
+    const FileState* file = s.names.find_file(bio.file);
+    if (file != nullptr) out.file = file->id;
+  }
+}
+
+void fill_times(const RebuildState& s, const PendingTransfer& transfer, Transfer& out) {
+  const wire_transfer& record = transfer.record;
+  out.queue_ns.reset();
+  out.insert_ns.reset();
+  out.issue_ns.reset();
+  out.splits = 0;
+  for (const TransferPart& part : transfer.parts) {
+    if ((part.bio.flags & WIRE_BIO_SPLIT) != 0) out.splits++;
+    if (part.bio.queue_ns == 0) continue;
+    const uint64_t queued = s.since_start(part.bio.queue_ns);
+    out.queue_ns = std::min(out.queue_ns.value_or(queued), queued);
+  }
+  if (record.insert_ns != 0) out.insert_ns = s.since_start(record.insert_ns);
+  if (record.issue_ns != 0) out.issue_ns = s.since_start(record.issue_ns);
+  out.complete_ns = s.since_start(record.header.time_ns);
+}
+
+Status emit_transfer(RebuildState& s, const PendingTransfer& transfer) {
+  const wire_transfer& record = transfer.record;
+  Transfer& out = s.transfer;
+  out.id = record.id;
+  out.device = record.dev;
+  out.op = blk::op_name(record.op_flags, record.bytes);
+  out.flags.clear();
+  blk::append_flag_names(record.op_flags, out.flags);
+  out.sector = blk::is_flush(record.op_flags, record.bytes) ? 0 : record.sector;
+  out.bytes = record.bytes;
+  out.bios = record.bios;
+  out.requeues = record.issues > 0 ? record.issues - 1 : 0;
+  out.error = record.error;
+  out.cause = main_cause(transfer);
+  fill_times(s, transfer, out);
+  fill_owners(transfer, out);
+  fill_place(s, transfer, out);
+  out.dma.evidence = dma_evidence(record);
+  out.dma.dma = transfer.dma;
+  out.dma.segments = record.dma_segments;
+  out.dma.mapped_bytes = record.dma_mapped_bytes;
+  out.dma.bounced_bytes = record.bounced_bytes;
+  return s.sink.transfer(out);
+}
+
+// Finds the owner of a part, and counts the bio as completed for it.
+Status attribute_part(RebuildState& s, uint32_t slot, uint32_t index) {
+  TransferPart& part = s.transfers[slot].parts[index];
+  HeldRequest* held = nullptr;
+  if (part.bio.owner.tgid != 0 && part.bio.owner.start_ns != 0) {
+    auto entry = mention(s, part.bio.owner);
+    if (!entry) return entry.error();
+    part.owner = entry->id;
+    if (entry->slot != OpenTable::kReleased) held = &s.open[entry->slot];
+  }
+  if (held != nullptr) {
+    held->bios += (part.bio.flags & WIRE_BIO_SPLIT) == 0;
+    held->bio_bytes += part.bio.bytes;
+  }
+  if (held != nullptr && !held->ended) {
+    held->unresolved.push_back({slot, index});
+    s.transfers[slot].waiting_for++;
+  } else {
+    resolve_part(s, {slot, index}, held);
+  }
+  return claim_pages(s, slot, index);
+}
+
+}  // namespace
+
+uint64_t device_time(const RebuildState& s, const PendingTransfer& transfer) {
+  const wire_transfer& record = transfer.record;
+  if (record.issue_ns != 0) return s.since_start(record.issue_ns);
+  if (record.insert_ns != 0) return s.since_start(record.insert_ns);
+  if (!transfer.parts.empty() && transfer.parts.front().bio.queue_ns != 0) {
+    return s.since_start(transfer.parts.front().bio.queue_ns);
+  }
+  return s.since_start(record.header.time_ns);
+}
+
+void resolve_part(RebuildState& s, PartRef ref, HeldRequest* held) {
+  PendingTransfer& transfer = s.transfers[ref.transfer];
+  TransferPart& part = transfer.parts[ref.part];
+  const wire_request* owner = held != nullptr && held->ended ? &held->record.request : nullptr;
+  const FileState* file = owner != nullptr ? s.names.find_file(owner->file) : nullptr;
+  part.cause = cause_of(part.bio, owner, file);
+  uint64_t ahead = 0;
+  if (part.cause == Cause::kRead && owner != nullptr) {
+    ahead = part.bytes - wanted_bytes(s, part, *owner, file);
+  }
+  if (ahead == part.bytes && ahead > 0) {
+    part.cause = Cause::kReadahead;
+    ahead = 0;
+  }
+  transfer.bytes_by_cause[static_cast<size_t>(part.cause)] += part.bytes - ahead;
+  transfer.bytes_by_cause[static_cast<size_t>(Cause::kReadahead)] += ahead;
+  if (held == nullptr || !transfer.dma || part.bytes == 0) return;
+  if (!blk::carries_data(transfer.record.op_flags)) return;
+  held->dma_transfers += held->last_transfer != transfer.record.id;
+  held->last_transfer = transfer.record.id;
+  add_dma_hop(s, *held, transfer, part, part.cause, part.bytes - ahead);
+  add_dma_hop(s, *held, transfer, part, Cause::kReadahead, ahead);
+  add_bounce_hops(s, *held, transfer, part);
+}
+
+Status release_if_resolved(RebuildState& s, uint32_t slot) {
+  const PendingTransfer& transfer = s.transfers[slot];
+  if (transfer.waiting_for > 0) return {};
+  Status status = emit_transfer(s, transfer);
+  if (status) status = emit_effects(s, transfer);
+  s.transfers.release(slot);
+  return status;
+}
+
+Status on_transfer(RebuildState& s, const wire_transfer& record) {
+  const uint32_t slot = s.transfers.open(record);
+  PendingTransfer& transfer = s.transfers[slot];
+  const bool* dma = s.device_dma.find(record.dev);
+  const bool bio_based = (record.flags & WIRE_TRANSFER_BIO_BASED) != 0;
+  transfer.dma = dma != nullptr ? *dma : !bio_based;
+  transfer.waiting_for++;  // for this function
+  const auto parts = static_cast<uint32_t>(transfer.parts.size());
+  for (uint32_t i = 0; i < parts; i++) {
+    if (Status status = attribute_part(s, slot, i); !status) return status;
+  }
+  for (uint32_t i = 0; i < parts; i++) {
+    if (transfer.parts[i].owner.seq == 0) continue;
+    const OpenTable::Entry* entry = s.open.find(transfer.parts[i].bio.owner);
+    if (entry == nullptr || entry->slot == OpenTable::kReleased) continue;
+    if (Status status = release_if_done(s, entry->slot); !status) return status;
+  }
+  transfer.waiting_for--;
+  return release_if_resolved(s, slot);
+}
+
+}  // namespace iohops

@@ -1,0 +1,64 @@
+// Hits, misses and readahead, from the pages that entered the page cache while a request ran.
+#include "core/ops.hpp"
+#include "core/rebuild/state.hpp"
+
+namespace iohops {
+namespace {
+
+constexpr size_t kMaxRuns = 65536;
+
+ByteRange bytes_of_run(const wire_page_run& run, uint64_t page) {
+  constexpr uint64_t kMaxPages = UINT64_MAX >> 20;  // hostile numbers must not wrap
+  const uint64_t first = std::min<uint64_t>(run.first, kMaxPages);
+  const uint64_t pages = std::min<uint64_t>(run.pages, kMaxPages);
+  return {first * page, (first + pages) * page};
+}
+
+// On an overlay the pages belong to a file of another super block, which no record names: it is the
+// one whose pages were added where the request read.
+bool is_of_file(RebuildState& s, const wire_page_run& run, const FileState* file,
+                const ByteRange& run_bytes, const ByteRange& asked) {
+  if (file == nullptr) return true;
+  if (file->kind == FileKind::kBlock) return run.ino == file->rdev;
+  if (!file->overlay) return run.ino == file->ino && run.dev == file->dev;
+  if (file->cache != kNone32) return s.dirty.find_cache(run.dev, run.ino) == file->cache;
+  return length(overlap(run_bytes, asked)) > 0;
+}
+
+}  // namespace
+
+void on_pages(RebuildState&, HeldRequest& held, const wire_page_run& run) {
+  held.page_runs++;
+  if (run.pages == 0) return;
+  if (held.runs.size() >= kMaxRuns) {
+    held.crowded = true;
+    return;
+  }
+  held.runs.push_back(run);
+}
+
+CacheVerdict judge_cache(RebuildState& s, const wire_request_detail& record,
+                         const HeldRequest& held, FileState* file) {
+  CacheVerdict verdict;
+  const ByteRange asked = asked_range(record.request, s.context.page_size);
+  const bool whole_pages = family(record.request.op) == OpFamily::kFault;
+  const ByteRange asked_pages{s.page_begin(asked.begin), s.page_end(asked.end)};
+  for (const wire_page_run& run : held.runs) {
+    const ByteRange bytes = bytes_of_run(run, s.context.page_size);
+    if (!is_of_file(s, run, file, bytes, asked_pages)) continue;
+    if (file != nullptr && file->overlay && file->cache == kNone32) {
+      file->cache = s.dirty.add_cache(run.dev, run.ino, file->id);
+    }
+    verdict.added = true;
+    if (record.request.offset == WIRE_UNKNOWN) {
+      verdict.miss_bytes += length(bytes);
+      continue;
+    }
+    verdict.miss_bytes += length(overlap(bytes, whole_pages ? asked_pages : asked));
+    verdict.readahead_bytes += length(bytes) - length(overlap(bytes, asked_pages));
+  }
+  verdict.miss_bytes = std::min(verdict.miss_bytes, length(asked));
+  return verdict;
+}
+
+}  // namespace iohops

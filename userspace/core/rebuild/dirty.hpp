@@ -1,0 +1,101 @@
+// DirtyPages: which request's bytes lie in the page cache, not yet written to a device. Sees byte
+// ranges of page caches; knows no transfers.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <vector>
+
+#include "core/model/model.hpp"
+#include "core/rebuild/flat_map.hpp"
+#include "core/rebuild/names.hpp"
+
+namespace iohops {
+
+struct ByteRange {
+  uint64_t begin = 0;
+  uint64_t end = 0;
+};
+
+struct Writer {
+  RequestId request;
+  uint64_t start_ns = 0;
+  uint64_t end_ns = 0;
+};
+
+// Rules: a write makes its bytes its own; what it overwrites is absorbed, no device will see it. A
+// device write of pages cleans what was written before it was queued; a page that holds bytes of
+// several writers is divided at their boundaries, and what nobody wrote in it goes with its
+// neighbour, so that the shares of a page make up the page.
+// Known error: a range that is rewritten while the device reads it counts as absorbed, though it
+// was written. Bounded: the oldest ranges are forgotten and counted.
+class DirtyPages {
+ public:
+  DirtyPages(uint32_t page_size, size_t max_ranges) : page_(page_size), max_(max_ranges) {}
+
+  // The page cache of an inode, made on demand. Block devices: (rdev, kDevicePages).
+  uint32_t add_cache(uint32_t dev, uint64_t ino, uint32_t file);
+  uint32_t find_cache(uint32_t dev, uint64_t ino);
+  uint32_t file_of(uint32_t cache) const { return caches_[cache].file; }
+  static constexpr uint64_t kDevicePages = UINT64_MAX;
+
+  void write(uint32_t cache, ByteRange range, const Writer& writer);
+  // Stores through a mapping: where in the page they went is unknown, so nothing is absorbed.
+  void touch(uint32_t cache, ByteRange range, const Writer& writer);
+
+  struct Cleaned {
+    Writer writer;
+    uint64_t bytes;
+  };
+  // The device wrote `pages` (page aligned at the start), queued at queue_ns. Valid until the next
+  // call: whose they were, and which parts of them nobody is known to have written.
+  void clean(uint32_t cache, ByteRange pages, uint64_t queue_ns);
+  const std::vector<Cleaned>& cleaned() const { return cleaned_; }
+  const std::vector<ByteRange>& leftover() const { return leftover_; }
+
+  uint64_t absorbed_bytes() const { return absorbed_; }
+  uint64_t pending_bytes() const { return pending_; }
+  uint64_t evicted() const { return evicted_; }
+  uint64_t page_begin(uint64_t byte) const { return byte / page_ * page_; }
+  uint64_t page_end(uint64_t byte) const;
+
+ private:
+  struct Range {
+    uint64_t end;
+    uint64_t serial;
+    Writer writer;
+  };
+  using Ranges = std::map<uint64_t, Range>;  // by first byte, disjoint
+  struct Cache {
+    uint32_t file = 0;
+    Ranges ranges;
+  };
+  struct Age {
+    uint32_t cache;
+    uint64_t begin;
+    uint64_t serial;
+  };
+
+  void insert(uint32_t cache, ByteRange range, const Writer& writer);
+  Ranges::iterator first_overlap(Ranges& ranges, uint64_t begin);
+  // Takes [range] out of one entry, keeping what sticks out; the entry after it.
+  Ranges::iterator cut(uint32_t cache, Ranges::iterator at, ByteRange range);
+  void bound();
+
+  uint64_t page_;
+  size_t max_;
+  FlatMap<PairKey, uint32_t> index_;
+  std::vector<Cache> caches_;
+  std::deque<Age> ages_;  // oldest first; entries whose range is gone are skipped
+  std::vector<Cleaned> cleaned_;
+  std::vector<ByteRange> leftover_;
+  std::vector<std::pair<ByteRange, Writer>> hit_;
+  size_t count_ = 0;
+  uint64_t serial_ = 0;
+  uint64_t absorbed_ = 0;
+  uint64_t pending_ = 0;
+  uint64_t evicted_ = 0;
+};
+
+}  // namespace iohops

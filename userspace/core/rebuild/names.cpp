@@ -1,0 +1,136 @@
+// Name records into processes, threads and files.
+#include "core/rebuild/names.hpp"
+
+#include <cstring>
+#include <string>
+
+namespace iohops {
+namespace {
+
+std::string_view text_of(const char* bytes, size_t room) { return {bytes, strnlen(bytes, room)}; }
+
+// "c\0b\0a\0" is /a/b/c.
+std::string joined_path(std::string_view components, bool partial) {
+  std::string path;
+  while (!components.empty()) {
+    components.remove_suffix(1);  // its NUL
+    const size_t before = components.rfind('\0');
+    const size_t begin = before == std::string_view::npos ? 0 : before + 1;
+    if (!path.empty() || !partial) path += '/';
+    path += components.substr(begin);
+    components = components.substr(0, begin);
+  }
+  return path;
+}
+
+std::string name_of(const wire_file& record, FileKind kind) {
+  const std::string_view components(record.path, record.path_bytes);
+  const std::string number = "[" + std::to_string(record.ino) + "]";
+  if (kind == FileKind::kSocket) return "socket:" + number;
+  const std::string_view fs = text_of(record.fs, sizeof record.fs);
+  if (kind == FileKind::kPipe && fs == "pipefs") return "pipe:" + number;
+  if (is_anon_inode(record.magic)) {
+    return "anon_inode:" + (components.empty() ? number : std::string(components.data()));
+  }
+  const bool partial = (record.flags & WIRE_FILE_PARTIAL_PATH) != 0;
+  if (components.empty()) {
+    return partial || kind != FileKind::kDirectory ? std::string(fs) + ":" + number : "/";
+  }
+  return joined_path(components, partial);
+}
+
+}  // namespace
+
+Names::ProcessState& Names::process_state(uint32_t tgid) {
+  if (last_process_ != kNone32 && last_tgid_ == tgid) return processes_[last_process_];
+  const size_t known = process_index_.size();
+  uint32_t& index = process_index_[tgid];
+  if (process_index_.size() > known) {
+    index = static_cast<uint32_t>(processes_.size());
+    processes_.emplace_back();
+    processes_.back().process.pid = tgid;
+  }
+  last_tgid_ = tgid;
+  last_process_ = index;
+  return processes_[index];
+}
+
+RequestId Names::next_id(uint32_t tgid) { return {tgid, process_state(tgid).next_seq++}; }
+
+Status Names::process(const wire_process& record) {
+  ProcessState& state = process_state(record.tgid);
+  Process& process = state.process;
+  const bool another = !state.seen || record.event == WIRE_PROCESS_FORK ||
+                       record.start_boot_ns != state.start_boot_ns;
+  if (another) {
+    process.start_ns = record.event == WIRE_PROCESS_FORK ? since_start(record.header.time_ns) : 0;
+    process.exit_ns.reset();
+  }
+  state.seen = true;
+  state.start_boot_ns = record.start_boot_ns;
+  process.ns_pid = record.ns_tgid;
+  process.parent = record.parent;
+  process.comm = text_of(record.comm, sizeof record.comm);
+  std::memcpy(threads_[record.tgid].comm, record.comm, sizeof record.comm);
+  return sink_.process(process);
+}
+
+Status Names::process_exit(const wire_process_exit& record) {
+  ProcessState& state = process_state(record.tgid);
+  if (!state.seen) return {};  // its name was lost: there is nothing to say who left
+  state.process.exit_ns = since_start(record.header.time_ns);
+  return sink_.process(state.process);
+}
+
+void Names::thread(const wire_thread& record) {
+  std::memcpy(threads_[record.tid].comm, record.comm, sizeof record.comm);
+}
+
+std::string_view Names::comm(uint32_t tgid, uint32_t tid) {
+  const ThreadState* thread = threads_.find(tid);
+  if (thread != nullptr) return text_of(thread->comm, sizeof thread->comm);
+  return process_state(tgid).process.comm;
+}
+
+Result<FileState*> Names::file(const wire_file& record, bool& is_new) {
+  const FileKind kind = file_kind(record.mode, record.magic);
+  const std::string path = name_of(record, kind);
+  Identity identity{uint64_t{record.dev} << 32 | record.generation, record.ino, 0};
+  if (is_anon_inode(record.magic)) identity.name = std::hash<std::string>{}(path) | 1;
+
+  const size_t known = identities_.size();
+  uint32_t& index = identities_[identity];
+  is_new = identities_.size() > known;
+  if (is_new) {
+    index = static_cast<uint32_t>(files_.size());
+    files_.emplace_back();
+  }
+  aliases_[record.file] = index;
+  FileState& state = files_[index];
+  if (!is_new) return &state;
+
+  const bool dax = (record.flags & WIRE_FILE_DAX) != 0;
+  state.id = static_cast<uint32_t>(files_.size());
+  state.storage = storage_of(record.mode, record.magic, dax);
+  state.kind = kind;
+  state.overlay = is_overlay(record.magic);
+  state.dev = record.dev;
+  state.ino = record.ino;
+  state.rdev = record.rdev;
+
+  File file;
+  file.id = state.id;
+  file.path = path;
+  file.path_partial = (record.flags & WIRE_FILE_PARTIAL_PATH) != 0;
+  file.unlinked = (record.flags & WIRE_FILE_UNLINKED) != 0;
+  file.kind = kind;
+  file.dev = record.dev;
+  file.inode = record.ino;
+  file.generation = record.generation;
+  file.filesystem = text_of(record.fs, sizeof record.fs);
+  file.dax = dax;
+  if (Status status = sink_.file(file); !status) return status.error();
+  return &state;
+}
+
+}  // namespace iohops

@@ -1,0 +1,177 @@
+// The stream: which record goes to which handler, what a loss means, what is given up at the end.
+#include "core/rebuild/rebuilder.hpp"
+
+#include <cstring>
+
+#include "core/ops.hpp"
+#include "core/rebuild/state.hpp"
+
+namespace iohops {
+namespace {
+
+Status on_file(RebuildState& s, const wire_file& record) {
+  bool is_new = false;
+  auto file = s.names.file(record, is_new);
+  if (!file) return file.error();
+  FileState& state = *file.value();
+  // Only what block devices hold gets dirty in a way that can be followed.
+  if (!is_new || state.storage != Storage::kPageCache || state.overlay) return {};
+  state.cache = state.kind == FileKind::kBlock
+                    ? s.dirty.add_cache(state.rdev, DirtyPages::kDevicePages, state.id)
+                    : s.dirty.add_cache(state.dev, state.ino, state.id);
+  return {};
+}
+
+// The request that a record below it is about; nullptr: none, or handed out already.
+Result<HeldRequest*> held_of(RebuildState& s, const wire_owner& owner) {
+  if (owner.tgid == 0 || owner.start_ns == 0) return static_cast<HeldRequest*>(nullptr);
+  auto entry = mention(s, owner);
+  if (!entry) return entry.error();
+  const uint32_t slot = entry->slot;
+  return slot == OpenTable::kReleased ? nullptr : &s.open[slot];
+}
+
+// Whether requests that ran at the time may have lost something of theirs.
+bool hits_requests(uint32_t cause) {
+  return cause != WIRE_LOSS_RING_NAME && cause != WIRE_LOSS_TALLY_FULL &&
+         cause != WIRE_LOSS_COMPAT && cause != WIRE_LOSS_EVICTED;
+}
+
+bool hits_bios(uint32_t cause) {
+  return cause == WIRE_LOSS_RING_TRANSFER || cause == WIRE_LOSS_BIOS_FULL ||
+         cause == WIRE_LOSS_RECURSION;
+}
+
+Status on_loss(RebuildState& s, const wire_loss_record& record) {
+  if (record.count == 0) return {};
+  const uint64_t now = record.header.time_ns;
+  if (hits_requests(record.cause)) s.gap_ns = std::max(s.gap_ns, now);
+  if (hits_bios(record.cause)) {
+    s.stuck_before_ns = now;
+    s.stuck_until_ns = std::min(s.stuck_until_ns, now + kLostBioWaitNs);
+    s.deadline_ns = std::min(s.deadline_ns, s.stuck_until_ns);
+  }
+  return s.sink.loss({s.since_start(now), loss_name(record.cause), record.count});
+}
+
+// Bios that have not completed by now were lost: their requests go as they are.
+Status release_stuck(RebuildState& s) {
+  s.stuck_until_ns = UINT64_MAX;
+  for (uint32_t slot = s.open.oldest(); slot != kNone32;) {
+    const HeldRequest& held = s.open[slot];
+    const uint32_t next = held.newer;
+    if (held.ended && held.record.request.header.time_ns < s.stuck_before_ns) {
+      if (Status status = release_request(s, slot, false); !status) return status;
+    }
+    slot = next;
+  }
+  return {};
+}
+
+Status on_deadline(RebuildState& s) {
+  if (Status status = give_up_waiting(s, s.now_ns); !status) return status;
+  if (s.stuck_until_ns <= s.now_ns) {
+    if (Status status = release_stuck(s); !status) return status;
+  }
+  s.deadline_ns = s.waiting.empty() ? UINT64_MAX : s.waiting.front().deadline_ns;
+  s.deadline_ns = std::min(s.deadline_ns, s.stuck_until_ns);
+  return {};
+}
+
+Status on_owned(RebuildState& s, const wire_pages& record) {
+  auto held = held_of(s, record.owner);
+  if (!held) return held.error();
+  if (*held != nullptr && !(*held)->ended) on_pages(s, **held, record.run);
+  return {};
+}
+
+Status on_owned(RebuildState& s, const wire_wait& record) {
+  auto held = held_of(s, record.owner);
+  if (!held) return held.error();
+  if (*held != nullptr) on_wait(s, **held, record);
+  return {};
+}
+
+Status dispatch(RebuildState& s, uint16_t kind, Record record) {
+  switch (kind) {
+    case WIRE_REQUEST:
+      return on_request(s, record);
+    case WIRE_WAIT:
+      return on_owned(s, *view<wire_wait>(record));
+    case WIRE_PAGES:
+      return on_owned(s, *view<wire_pages>(record));
+    case WIRE_BIO:
+      s.transfers.keep(view<wire_bio>(record)->transfer, view<wire_bio>(record)->bio);
+      return {};
+    case WIRE_TRANSFER:
+      return on_transfer(s, *view<wire_transfer>(record));
+    case WIRE_FILE:
+      return on_file(s, *view<wire_file>(record));
+    case WIRE_THREAD:
+      s.names.thread(*view<wire_thread>(record));
+      return {};
+    case WIRE_PROCESS:
+      return s.names.process(*view<wire_process>(record));
+    case WIRE_PROCESS_EXIT:
+      return s.names.process_exit(*view<wire_process_exit>(record));
+    case WIRE_LOSS:
+      return on_loss(s, *view<wire_loss_record>(record));
+    case WIRE_END:
+      s.counters.end = *view<wire_end>(record);
+      return {};
+    default:
+      s.counters.unknown_records++;
+      return {};
+  }
+}
+
+}  // namespace
+
+RebuildState::RebuildState(RebuildContext the_context, Sink& the_sink)
+    : context(std::move(the_context)),
+      sink(the_sink),
+      names(context.start_ns, the_sink),
+      dirty(context.page_size, context.max_dirty_ranges),
+      direct_flag(o_direct(context.machine)) {
+  for (const Device& device : context.devices) device_dma[device.id] = device.dma;
+}
+
+Rebuilder::Rebuilder(RebuildContext context, Sink& sink)
+    : state_(std::make_unique<RebuildState>(std::move(context), sink)) {}
+
+Rebuilder::~Rebuilder() = default;
+
+Status Rebuilder::feed(Record record) {
+  if (Status status = check_record(record); !status) return status;
+  RebuildState& s = *state_;
+  const auto* header = view<wire_header>(record);
+  s.counters.records++;
+  s.now_ns = std::max<uint64_t>(s.now_ns, header->time_ns);
+  if (s.now_ns >= s.deadline_ns) {
+    if (Status status = on_deadline(s); !status) return status;
+  }
+  return dispatch(s, header->kind, record);
+}
+
+Status Rebuilder::finish(bool truncated) {
+  RebuildState& s = *state_;
+  // Before its last word the collector ends every request that runs: what has no end now has lost
+  // it.
+  if (!truncated) s.no_end = "lost";
+  if (Status status = give_up_waiting(s, UINT64_MAX); !status) return status;
+  while (s.open.live() > 0) {
+    if (Status status = release_request(s, s.open.oldest(), false); !status) return status;
+  }
+  if (counters().evicted == 0) return {};
+  return s.sink.loss({s.since_start(s.now_ns), loss_name(WIRE_LOSS_EVICTED), s.counters.evicted});
+}
+
+const RebuildCounters& Rebuilder::counters() const {
+  RebuildState& s = *state_;
+  s.counters.absorbed_bytes = s.dirty.absorbed_bytes();
+  s.counters.pending_bytes = s.dirty.pending_bytes();
+  s.counters.evicted = s.evicted_requests + s.dirty.evicted();
+  return s.counters;
+}
+
+}  // namespace iohops

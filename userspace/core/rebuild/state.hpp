@@ -1,0 +1,132 @@
+// What the handlers of the rebuild share, and their entry points, one file a layer of bpf/.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <deque>
+
+#include "core/rebuild/dirty.hpp"
+#include "core/rebuild/flat_map.hpp"
+#include "core/rebuild/names.hpp"
+#include "core/rebuild/open_table.hpp"
+#include "core/rebuild/rebuilder.hpp"
+#include "core/rebuild/transfer_table.hpp"
+
+namespace iohops {
+
+// Pages that a device wrote and whose writer is not known yet: its request may still be running.
+struct UnclaimedPages {
+  uint32_t cache = 0;
+  ByteRange pages;  // empty: claimed
+  uint64_t queue_ns = 0;
+  uint64_t done_ns = 0;     // the transfer's completion; the list is in this order
+  uint64_t at_ns = 0;       // when the device began, since the start of the trace
+  uint64_t transfer = 0;    // its id
+  uint32_t slot = kNone32;  // of the transfer if it waits for this; kNone32: it was handed out
+  uint32_t part = 0;
+  RequestId owner;  // of the bio; seq 0: no request
+  Cause cause = Cause::kWriteback;
+};
+
+// A transfer that waits for the writers of its pages, until `deadline_ns`.
+struct WaitingTransfer {
+  uint32_t slot = 0;
+  uint64_t transfer = 0;
+  uint64_t deadline_ns = 0;
+};
+
+struct RebuildState {
+  RebuildState(RebuildContext the_context, Sink& the_sink);
+
+  RebuildContext context;
+  Sink& sink;
+  RebuildCounters counters;
+  Names names;
+  OpenTable open;
+  TransferTable transfers;
+  DirtyPages dirty;
+  FlatMap<uint64_t, bool> device_dma;  // by dev_t: whether its driver uses DMA
+  std::deque<UnclaimedPages> unclaimed;
+  std::deque<WaitingTransfer> waiting;  // by deadline
+  uint32_t direct_flag;                 // O_DIRECT of the traced machine
+  uint64_t now_ns = 0;                  // the latest record time: the clock of the rebuild
+  uint64_t deadline_ns = UINT64_MAX;    // when something has to be given up
+  std::string_view no_end = "open";     // Request::ended of those whose own record never came
+  uint64_t evicted_requests = 0;
+  uint64_t gap_ns = 0;           // requests that began before it may have lost something
+  uint64_t stuck_before_ns = 0;  // requests that ended before may wait for bios that were lost,
+  uint64_t stuck_until_ns = UINT64_MAX;  // and do so until then
+  Request request;                       // the one that is handed out, reused
+  Transfer transfer;
+  Effect effect;
+
+  uint64_t since_start(uint64_t ns) const {
+    return ns > context.start_ns ? ns - context.start_ns : 0;
+  }
+  uint64_t page_begin(uint64_t byte) const { return dirty.page_begin(byte); }
+  uint64_t page_end(uint64_t byte) const { return dirty.page_end(byte); }
+};
+
+// One hop more than this would be the last one's neighbour: a request keeps no more.
+inline constexpr size_t kMaxHops = 16384;
+// How long a completed transfer waits for the requests that wrote its pages.
+inline constexpr uint64_t kClaimWaitNs = 2'000'000'000;
+// How long a request waits for its bios after transfer records were lost.
+inline constexpr uint64_t kLostBioWaitNs = 5'000'000'000;
+
+inline ByteRange overlap(ByteRange a, ByteRange b) {
+  const ByteRange both{std::max(a.begin, b.begin), std::min(a.end, b.end)};
+  return both.begin < both.end ? both : ByteRange{};
+}
+inline uint64_t length(ByteRange range) { return range.end - range.begin; }
+
+// The part of a file that a request asked for, [offset, offset + what it got); empty if unknown.
+ByteRange asked_range(const wire_request& request, uint32_t page_size);
+
+// syscall.cpp
+Status on_request(RebuildState& s, Record record);
+// The owner's entry, a new one if this is its first mention.
+Result<OpenTable::Entry> mention(RebuildState& s, const wire_owner& owner);
+// Hands the request out; `whole`: all its bios have been seen to complete.
+Status release_request(RebuildState& s, uint32_t slot, bool whole);
+Status release_if_done(RebuildState& s, uint32_t slot);
+// Bytes that a read or write returned; 0 for everything else, and if it did not return.
+uint64_t moved_bytes(const wire_request& request);
+bool is_direct(const RebuildState& s, const wire_request& request, const FileState* file);
+// Of an O_DIRECT request: the bytes that went through the page cache after all.
+struct Fallback {
+  uint64_t bytes = 0;
+  Evidence evidence = Evidence::kDerived;
+};
+Fallback direct_fallback(const wire_request_detail& record, const CacheVerdict& verdict);
+
+// fault.cpp
+void add_fault_hops(RebuildState& s, const wire_request& request, const FileState* file);
+ByteRange fault_dirties(const RebuildState& s, const wire_request_detail& record);
+
+// cache.cpp
+void on_pages(RebuildState& s, HeldRequest& held, const wire_page_run& run);
+CacheVerdict judge_cache(RebuildState& s, const wire_request_detail& record,
+                         const HeldRequest& held, FileState* file);
+
+// writeback.cpp
+// A request has written: its bytes are dirty, unless a device has written them already.
+Status note_write(RebuildState& s, const wire_request_detail& record, RequestId id,
+                  const CacheVerdict& verdict, const FileState* file);
+// A device has written these pages: whose bytes were they?
+Status claim_pages(RebuildState& s, uint32_t slot, uint32_t part);
+Status emit_effects(RebuildState& s, const PendingTransfer& transfer);
+Status give_up_waiting(RebuildState& s, uint64_t until_ns);
+
+// block.cpp
+Status on_transfer(RebuildState& s, const wire_transfer& record);
+// The owner of the part has ended, or will never: what the device did for it is known now.
+void resolve_part(RebuildState& s, PartRef ref, HeldRequest* held);
+Status release_if_resolved(RebuildState& s, uint32_t slot);
+// When the device began, since the start of the trace, as well as is known.
+uint64_t device_time(const RebuildState& s, const PendingTransfer& transfer);
+
+// sched.cpp
+void on_wait(RebuildState& s, HeldRequest& held, const wire_wait& record);
+
+}  // namespace iohops

@@ -1,0 +1,318 @@
+// Requests: who asked for what, which CPU copies that took, and when everything about one is known.
+#include <cstring>
+
+#include "core/ops.hpp"
+#include "core/rebuild/state.hpp"
+
+namespace iohops {
+namespace {
+
+constexpr int64_t kEintr = 4;
+// ERESTARTSYS .. ERESTART_RESTARTBLOCK (include/linux/errno.h): the kernel's own; user code sees
+// EINTR, or the call starts again as another request.
+constexpr int64_t kFirstRestart = -516;
+constexpr int64_t kLastRestart = -512;
+constexpr uint16_t kUnfinished = WIRE_REQUEST_ABORTED | WIRE_REQUEST_OPEN;
+
+bool unfinished(const wire_request& request) { return (request.flags & kUnfinished) != 0; }
+
+bool uses_page_cache(const FileState& file) {
+  return file.storage == Storage::kPageCache || file.storage == Storage::kNetwork ||
+         file.storage == Storage::kFuse;
+}
+
+bool has_offset(const FileState* file) {
+  return file == nullptr || (file->storage != Storage::kSocket && file->storage != Storage::kPipe);
+}
+
+void fill_identity(RebuildState& s, const wire_request& request, RequestId id,
+                   const FileState* file) {
+  Request& r = s.request;
+  r.id = id;
+  r.tid = request.tid;
+  r.comm = s.names.comm(request.tgid, request.tid);
+  r.op = op_name(request.op);
+  r.submit = family(request.op) == OpFamily::kFault ? Submit::kPageFault : Submit::kSyscall;
+  r.fd = request.fd;
+  r.file = file != nullptr ? file->id : 0;
+  r.offset.reset();
+  r.requested.reset();
+  if (request.offset != WIRE_UNKNOWN && has_offset(file)) r.offset = request.offset;
+  if (request.requested != WIRE_UNKNOWN) r.requested = request.requested;
+  r.result = request.result;
+  if (r.result >= kFirstRestart && r.result <= kLastRestart) r.result = -kEintr;
+  if (unfinished(request)) r.result = 0;
+  r.start_ns = s.since_start(request.start_ns);
+  r.duration_ns = std::max(s.since_start(request.header.time_ns), r.start_ns) - r.start_ns;
+  r.mode_switches = unfinished(request) ? 1 : 2;  // into the kernel, and back if it came back
+  r.moves_data = moves_data(request.op);
+  r.ended = {};
+  if ((request.flags & WIRE_REQUEST_ABORTED) != 0) r.ended = "aborted";
+  if ((request.flags & WIRE_REQUEST_OPEN) != 0) r.ended = "open";
+  r.major_fault = (request.flags & WIRE_REQUEST_MAJOR) != 0;
+  r.write_fault = (request.flags & WIRE_REQUEST_WRITE_FAULT) != 0;
+}
+
+Path path_of(const FileState* file) {
+  if (file == nullptr) return Path::kNone;
+  switch (file->storage) {
+    case Storage::kPageCache:
+    case Storage::kNetwork:
+    case Storage::kFuse:
+      return Path::kBuffered;
+    case Storage::kMemory:
+    case Storage::kDax:
+      return Path::kMemory;
+    case Storage::kSocket:
+      return Path::kSocket;
+    case Storage::kPipe:
+      return Path::kPipe;
+    case Storage::kNone:
+      break;
+  }
+  return Path::kNone;
+}
+
+CacheOutcome outcome_of(const wire_request_detail& record, const HeldRequest* held,
+                        const CacheVerdict& verdict, uint64_t asked) {
+  if (asked == 0) return CacheOutcome::kNone;
+  const bool waited = held != nullptr && held->io_waited;
+  if (record.added_bytes == 0 && record.bios == 0 && !waited) return CacheOutcome::kHit;
+  return verdict.miss_bytes >= asked ? CacheOutcome::kMiss : CacheOutcome::kMixed;
+}
+
+// If nothing that was read was there at first, no byte can have been copied before the first load
+// was over.
+uint64_t copy_begin(const RebuildState& s, const HeldRequest* held) {
+  const Request& r = s.request;
+  if (r.cache != CacheOutcome::kMiss || held == nullptr) return r.start_ns;
+  const uint64_t end = r.start_ns + r.duration_ns;
+  uint64_t first = end;
+  bool found = false;
+  for (const Hop& hop : held->hops) {
+    if (hop.kind != HopKind::kDma || hop.from != Endpoint::kDevice || hop.end_ns > end) continue;
+    first = std::min(first, hop.end_ns);
+    found = true;
+  }
+  return found ? std::max(first, r.start_ns) : r.start_ns;
+}
+
+void add_copy(RebuildState& s, const CopyRule& rule, uint64_t bytes, const HeldRequest* held) {
+  if (!rule.copies() || bytes == 0) return;
+  Hop hop;
+  hop.kind = HopKind::kCpuCopy;
+  hop.evidence = rule.evidence;
+  hop.from = rule.from;
+  hop.to = rule.to;
+  hop.bytes = bytes;
+  hop.at_ns = copy_begin(s, held);
+  hop.end_ns = s.request.start_ns + s.request.duration_ns;
+  s.request.hops.push_back(hop);
+  s.request.cpu_copies++;
+  s.request.cpu_copy_bytes += bytes;
+}
+
+void fill_transfer_of_data(RebuildState& s, const wire_request_detail& record,
+                           const HeldRequest* held, const CacheVerdict& verdict,
+                           const FileState* file) {
+  Request& r = s.request;
+  const wire_request& request = record.request;
+  const uint64_t moved = moved_bytes(request);
+  r.path = path_of(file);
+  // Without its file nobody knows where its bytes went: no copy is claimed, and it says so.
+  if (file == nullptr) {
+    r.complete = r.complete && moved == 0;
+    return;
+  }
+  const bool write = family(request.op) == OpFamily::kWrite;
+  CopyRule rule = copy_rule(file->storage, write, false);
+  uint64_t copied = moved;
+  if (is_direct(s, request, file)) {
+    Fallback fallback;
+    if (file->storage == Storage::kPageCache) fallback = direct_fallback(record, verdict);
+    copied = fallback.bytes;
+    rule.evidence = fallback.evidence;
+    if (copied == 0) {
+      r.path = Path::kDirect;
+      r.cache = CacheOutcome::kBypass;
+      return;
+    }
+  }
+  if (!write && uses_page_cache(*file)) r.cache = outcome_of(record, held, verdict, copied);
+  add_copy(s, rule, copied, held);
+}
+
+void add_held_hops(RebuildState& s, const HeldRequest* held) {
+  Request& r = s.request;
+  r.dma_transfers = 0;
+  r.dma_bytes = 0;
+  if (held == nullptr) return;
+  r.dma_transfers = held->dma_transfers;
+  r.dma_bytes = held->dma_bytes;
+  for (const Hop& hop : held->hops) {
+    r.hops.push_back(hop);
+    if (hop.kind != HopKind::kCpuCopy) continue;  // through a bounce buffer
+    r.cpu_copies++;
+    r.cpu_copy_bytes += hop.bytes;
+  }
+  std::stable_sort(r.hops.begin(), r.hops.end(),
+                   [](const Hop& a, const Hop& b) { return a.at_ns < b.at_ns; });
+}
+
+// The one place where a request is put together; `held` is what was gathered below it, if anything.
+Status hand_out(RebuildState& s, const wire_request_detail& record, RequestId id,
+                const HeldRequest* held, bool complete) {
+  const wire_request& request = record.request;
+  const CacheVerdict verdict = held != nullptr ? held->cache : CacheVerdict{};
+  const FileState* file = s.names.find_file(request.file);
+  Request& r = s.request;
+  fill_identity(s, request, id, file);
+  if (held != nullptr && !held->ended) r.ended = s.no_end;
+  r.complete = complete && request.start_ns >= s.gap_ns;
+  r.hops.clear();
+  r.path = Path::kNone;
+  r.cache = CacheOutcome::kNone;
+  r.cpu_copies = 0;
+  r.cpu_copy_bytes = 0;
+  r.miss_bytes = verdict.miss_bytes;
+  r.readahead_bytes = verdict.readahead_bytes;
+  r.dirtied_bytes = record.dirtied_bytes;
+  r.voluntary_switches = record.voluntary;
+  r.involuntary_switches = record.involuntary;
+  r.off_cpu_ns = record.off_cpu_ns;
+  if (r.moves_data) {
+    fill_transfer_of_data(s, record, held, verdict, file);
+  } else if (family(request.op) == OpFamily::kFault) {
+    r.path = Path::kMapped;
+    if (file == nullptr || uses_page_cache(*file)) {
+      r.cache = outcome_of(record, held, verdict, s.context.page_size);
+    }
+    if (!unfinished(request)) add_fault_hops(s, request, file);
+  }
+  add_held_hops(s, held);
+  return s.sink.request(r);
+}
+
+Status make_room(RebuildState& s) {
+  while (s.open.live() >= std::max<size_t>(s.context.max_held_requests, 1)) {
+    s.evicted_requests++;
+    if (Status status = release_request(s, s.open.oldest(), false); !status) return status;
+  }
+  return {};
+}
+
+// What is known of a request whose own record never came.
+void assume_open(RebuildState& s, HeldRequest& held) {
+  wire_request& request = held.record.request;
+  request.header.time_ns = s.now_ns;
+  request.start_ns = held.owner.start_ns;
+  request.tgid = held.owner.tgid;
+  request.tid = held.owner.tid;
+  request.offset = WIRE_UNKNOWN;
+  request.requested = WIRE_UNKNOWN;
+  request.fd = -1;
+  request.flags = WIRE_REQUEST_OPEN;
+}
+
+// Now that the request is known, so is what devices did for it.
+Status resolve_parts(RebuildState& s, HeldRequest& held) {
+  for (const PartRef& ref : held.unresolved) {
+    resolve_part(s, ref, &held);
+    if (Status status = release_if_resolved(s, ref.transfer); !status) return status;
+  }
+  held.unresolved.clear();
+  return {};
+}
+
+}  // namespace
+
+ByteRange asked_range(const wire_request& request, uint32_t page_size) {
+  const uint64_t begin = request.offset == WIRE_UNKNOWN ? 0 : request.offset;
+  uint64_t bytes = 0;
+  if (family(request.op) == OpFamily::kFault) {
+    bytes = page_size;
+  } else if (unfinished(request) || request.result < 0) {
+    bytes = request.requested == WIRE_UNKNOWN ? 0 : request.requested;
+  } else {
+    bytes = static_cast<uint64_t>(request.result);
+  }
+  return {begin, begin + std::min(bytes, UINT64_MAX - begin)};
+}
+
+uint64_t moved_bytes(const wire_request& request) {
+  if (!moves_data(request.op) || unfinished(request) || request.result <= 0) return 0;
+  return static_cast<uint64_t>(request.result);
+}
+
+bool is_direct(const RebuildState& s, const wire_request& request, const FileState* file) {
+  return file != nullptr && (request.open_flags & s.direct_flag) != 0 && uses_page_cache(*file);
+}
+
+Fallback direct_fallback(const wire_request_detail& record, const CacheVerdict& verdict) {
+  const uint64_t moved = moved_bytes(record.request);
+  if (record.direct_bytes >= moved) return {};
+  const bool write = family(record.request.op) == OpFamily::kWrite;
+  const bool seen =
+      verdict.added || record.dirtied_bytes > 0 || (write && record.bios > record.direct_bios);
+  // Nothing seen: a cached page was used, or a hole was filled with zeros, which is no copy.
+  return {moved - record.direct_bytes, seen ? Evidence::kDerived : Evidence::kInferred};
+}
+
+Result<OpenTable::Entry> mention(RebuildState& s, const wire_owner& owner) {
+  if (const OpenTable::Entry* entry = s.open.find(owner)) return *entry;
+  if (Status status = make_room(s); !status) return status.error();
+  OpenTable::Entry entry{s.names.next_id(owner.tgid), kNone32};
+  s.open.add(owner, entry.id, entry.slot);
+  return entry;
+}
+
+Status on_request(RebuildState& s, Record record) {
+  const auto* request = view<wire_request>(record);
+  const bool detailed = (request->flags & WIRE_REQUEST_DETAIL) != 0;
+  const wire_owner owner{request->tgid, request->tid, request->start_ns};
+  wire_request_detail whole{};
+  std::memcpy(&whole, record.data(), detailed ? sizeof whole : sizeof *request);
+
+  if (!detailed && (s.open.live() == 0 || s.open.find(owner) == nullptr)) {
+    const RequestId id = s.names.next_id(owner.tgid);
+    const FileState* file = s.names.find_file(request->file);
+    if (Status status = note_write(s, whole, id, {}, file); !status) return status;
+    return hand_out(s, whole, id, nullptr, true);
+  }
+  auto entry = mention(s, owner);
+  if (!entry) return entry.error();
+  if (entry->slot == OpenTable::kReleased) return {};  // given up, or told twice
+  HeldRequest& held = s.open[entry->slot];
+  if (held.ended) return {};
+  held.ended = true;
+  held.record = whole;
+  if (whole.run.pages > 0) on_pages(s, held, whole.run);
+  FileState* file = s.names.find_file(request->file);
+  held.cache = judge_cache(s, whole, held, file);
+  if (Status status = note_write(s, whole, held.id, held.cache, file); !status) return status;
+  if (Status status = resolve_parts(s, held); !status) return status;
+  return release_if_done(s, entry->slot);
+}
+
+Status release_if_done(RebuildState& s, uint32_t slot) {
+  const HeldRequest& held = s.open[slot];
+  if (!held.ended || !held.all_bios()) return {};
+  return release_request(s, slot, true);
+}
+
+Status release_request(RebuildState& s, uint32_t slot, bool whole) {
+  HeldRequest& held = s.open[slot];
+  if (!held.ended) {
+    whole = false;
+    assume_open(s, held);
+    if (Status status = resolve_parts(s, held); !status) return status;
+  }
+  if ((held.record.request.flags & WIRE_REQUEST_OPEN) != 0) whole = false;
+  whole = whole && !held.crowded && held.waits >= held.record.waits &&
+          held.page_runs >= held.record.page_runs;
+  Status status = hand_out(s, held.record, held.id, &held, whole);
+  s.open.release(slot);
+  return status;
+}
+
+}  // namespace iohops

@@ -1,0 +1,50 @@
+// Slots of TransferTable: reused, so that their vectors keep their memory.
+#include "core/rebuild/transfer_table.hpp"
+
+#include <algorithm>
+
+namespace iohops {
+
+void TransferTable::keep(uint64_t transfer, const wire_bio_part& bio) {
+  if (kept_.size() == kMaxKept) kept_.pop_front();
+  kept_.push_back({transfer, bio});
+}
+
+uint32_t TransferTable::open(const wire_transfer& record) {
+  uint32_t slot;
+  if (free_.empty()) {
+    slot = static_cast<uint32_t>(slots_.size());
+    slots_.emplace_back();
+  } else {
+    slot = free_.back();
+    free_.pop_back();
+  }
+  PendingTransfer& transfer = slots_[slot];
+  transfer.record = record;
+  if (record.bios > 0) transfer.parts.push_back({record.first, 0, {}, Cause::kUnknown});
+  if (record.bios > 1) {
+    for (const Kept& kept : kept_) {
+      if (kept.transfer == record.id) transfer.parts.push_back({kept.bio, 0, {}, Cause::kUnknown});
+    }
+    std::erase_if(kept_, [&](const Kept& kept) { return kept.transfer == record.id; });
+  }
+  uint64_t left = record.bytes;
+  for (TransferPart& part : transfer.parts) {
+    part.bytes = std::min<uint64_t>(part.bio.bytes, left);
+    left -= part.bytes;
+  }
+  return slot;
+}
+
+void TransferTable::release(uint32_t slot) {
+  PendingTransfer& transfer = slots_[slot];
+  PendingTransfer fresh;
+  fresh.parts.swap(transfer.parts);
+  fresh.claims.swap(transfer.claims);
+  fresh.parts.clear();
+  fresh.claims.clear();
+  transfer = std::move(fresh);
+  free_.push_back(slot);
+}
+
+}  // namespace iohops
