@@ -9,8 +9,11 @@
 
 namespace iohops {
 
+class Fields;
+
 std::string header_json(const Header&);  // one line, no newline
 // ErrorKind::kDamaged: no JSON, not a header, a wrong type, or a major version that is not ours.
 Result<Header> parse_header(std::string_view text);
+Header read_header(Fields&);  // from the parsed object: what is wrong is told by the fields
 
 }  // namespace iohops

@@ -34,29 +34,25 @@ class JsonWriter : public Sink {
 
   Status flush();
   // Requests in what the ByteWriter has taken: they are readable even if a later write failed.
-  uint64_t requests_written() const { return requests_written_; }
+  uint64_t requests_written() const;
 
  private:
   class Buffer;
 
-  Status begin(size_t bytes);  // separates records, makes room
-  Status end();
-  Status drain();
-  Status write_text(std::string_view object);             // a whole record
+  Buffer& begin_record();
+  Status end_record();
   void text(std::string_view raw);                        // quoted and escaped
-  void name(std::string_view key, std::string_view raw);  // with key_b64 if it is not UTF-8
+  void name(std::string_view key, std::string_view raw);  // and raw bytes beside, if not UTF-8
   void hop(const Hop&);
+  void outcome(const Request&);
   void shares(const std::vector<Share>&);
 
-  ByteWriter& out_;
   Form form_;
   std::unique_ptr<Buffer> buffer_;
   std::unordered_map<std::string, std::string> escaped_;  // bounded: cleared when full
   std::unordered_map<uint32_t, std::string> paths_;       // for the summary's files, bounded
   bool first_record_ = true;
-  bool summary_written_ = false;
-  uint64_t requests_ = 0;
-  uint64_t requests_written_ = 0;
+  bool summarized_ = false;
 };
 
 }  // namespace iohops

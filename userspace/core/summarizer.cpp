@@ -1,0 +1,194 @@
+#include "core/summarizer.hpp"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+namespace iohops {
+namespace {
+
+template <typename Enum>
+size_t index(Enum value) {
+  return static_cast<size_t>(value);
+}
+
+void add(Count& count, uint64_t bytes) {
+  ++count.count;
+  count.bytes += bytes;
+}
+
+uint64_t owned_bytes(const Transfer& transfer) {
+  uint64_t bytes = 0;
+  for (const Share& share : transfer.owners) bytes += share.bytes;
+  return bytes;
+}
+
+// A flush, a discard or a zone command names sectors or nothing: no data crosses the bus.
+bool carries_data(std::string_view op) {
+  return op == "read" || op == "write" || op == "zone_append";
+}
+
+// Direct I/O and swap move the process's own pages, everything else pages of a cache.
+Endpoint memory_side(Cause cause) {
+  return cause == Cause::kDirect || cause == Cause::kSwap ? Endpoint::kUser : Endpoint::kPageCache;
+}
+
+}  // namespace
+
+void Summarizer::add_hop(const Hop& hop) {
+  switch (hop.kind) {
+    case HopKind::kCpuCopy:
+      add(summary_.cpu_copies, hop.bytes);
+      add(summary_.cpu_copies_by_hop[index(hop.from)][index(hop.to)], hop.bytes);
+      summary_.cpu_copies_evidence = std::max(summary_.cpu_copies_evidence, hop.evidence);
+      break;
+    case HopKind::kMap:
+      add(summary_.mapped, hop.bytes);
+      break;
+    case HopKind::kWait:
+      if (hop.end_ns > hop.at_ns) summary_.wait_ns[index(hop.reason)] += hop.end_ns - hop.at_ns;
+      break;
+    case HopKind::kDma:  // counted where it happened, in transfer()
+    case HopKind::kRef:
+    case HopKind::kModeSwitch:
+      break;
+  }
+}
+
+OpTotals& Summarizer::op_totals(std::string_view op) {
+  if (last_op_ < ops_.size() && ops_[last_op_].first == op) return ops_[last_op_].second;
+  const auto found =
+      std::find_if(ops_.begin(), ops_.end(), [op](const auto& entry) { return entry.first == op; });
+  if (found == ops_.end()) {
+    if (ops_.size() >= kTrackedOps && op != "other") return op_totals("other");
+    ops_.emplace_back(op, OpTotals{});
+    last_op_ = ops_.size() - 1;
+  } else {
+    last_op_ = static_cast<size_t>(found - ops_.begin());
+  }
+  return ops_[last_op_].second;
+}
+
+OpTotals& Summarizer::file_totals(uint32_t file) {
+  if (files_.empty()) files_.emplace_back();
+  if (file == 0) return files_[0].totals;
+  if (files_[last_file_].file == file) return files_[last_file_].totals;
+  const auto known = file_rows_.find(file);
+  if (known != file_rows_.end()) {
+    last_file_ = known->second;
+  } else if (file_rows_.size() < kTrackedFiles) {
+    last_file_ = files_.size();
+    files_.push_back({file, {}});
+    file_rows_.emplace(file, last_file_);
+  } else {
+    return files_[0].totals;
+  }
+  return files_[last_file_].totals;
+}
+
+Status Summarizer::request(const Request& request) {
+  ++summary_.requests;
+  if (!request.complete) ++summary_.partial_requests;
+  if (request.moves_data) summary_.bytes_requested += request.requested.value_or(0);
+  summary_.bytes_returned += request.returned_bytes();
+  summary_.mode_switches += request.mode_switches;
+  summary_.voluntary_switches += request.voluntary_switches;
+  summary_.involuntary_switches += request.involuntary_switches;
+  summary_.hit_bytes += request.cache_hit_bytes();
+  summary_.miss_bytes += request.miss_bytes;
+  summary_.readahead_bytes += request.readahead_bytes;
+  if (request.duration_ns > request.off_cpu_ns) {
+    summary_.on_cpu_ns += request.duration_ns - request.off_cpu_ns;
+  }
+  for (const Hop& hop : request.hops) add_hop(hop);
+  op_totals(request.op).add(request);
+  file_totals(request.file).add(request);
+  last_ns_ = std::max(last_ns_, request.start_ns + request.duration_ns);
+  return {};
+}
+
+Status Summarizer::transfer(const Transfer& transfer) {
+  last_ns_ = std::max(last_ns_, transfer.complete_ns);
+  const bool data = carries_data(transfer.op);
+  const uint64_t bytes = data ? owned_bytes(transfer) + transfer.unattributed_bytes : 0;
+  const uint64_t unattributed = data ? transfer.unattributed_bytes : 0;
+  if (unattributed > 0) {
+    summary_.unattributed[{transfer.device, transfer.cause}] += unattributed;
+  }
+  if (!transfer.dma.dma) {
+    add(summary_.device_no_dma, bytes);
+    return {};
+  }
+  add(summary_.dma, bytes);
+  add(summary_.dma_by_cause[index(transfer.cause)], bytes);
+  summary_.unattributed_bytes += unattributed;
+  if (!data) return {};
+  const Endpoint memory = memory_side(transfer.cause);
+  const Endpoint from = transfer.op == "read" ? Endpoint::kDevice : memory;
+  const Endpoint to = transfer.op == "read" ? memory : Endpoint::kDevice;
+  add(summary_.dma_by_hop[index(from)][index(to)], bytes);
+  summary_.dma_evidence = std::max(summary_.dma_evidence, transfer.dma.evidence);
+  return {};
+}
+
+Status Summarizer::effect(const Effect& effect) {
+  if (effect.cause == Cause::kWriteback || effect.cause == Cause::kFsync) {
+    summary_.writeback_bytes += effect.bytes;
+  }
+  return {};
+}
+
+Status Summarizer::flow(const Flow& flow) {
+  summary_.flows.push_back(flow);
+  return {};
+}
+
+Status Summarizer::loss(const Loss& loss) {
+  summary_.lost[std::string(loss.cause)] += loss.count;
+  return {};
+}
+
+Status Summarizer::summary(const Summary& known) {
+  merge(known);
+  return {};
+}
+
+void Summarizer::merge(const Summary& known) {
+  if (known.duration_ns > 0) summary_.duration_ns = known.duration_ns;
+  if (!known.stop_reason.empty()) summary_.stop_reason = known.stop_reason;
+  if (known.overhead.events > 0 || known.overhead.bpf_ns) summary_.overhead = known.overhead;
+  summary_.readahead_unused_bytes =
+      std::max(summary_.readahead_unused_bytes, known.readahead_unused_bytes);
+  summary_.absorbed_bytes = std::max(summary_.absorbed_bytes, known.absorbed_bytes);
+  summary_.pending_bytes = std::max(summary_.pending_bytes, known.pending_bytes);
+  if (summary_.flows.empty()) summary_.flows = known.flows;
+  if (summary_.advice.empty()) summary_.advice = known.advice;
+  for (const auto& [cause, count] : known.lost) {
+    uint64_t& mine = summary_.lost[cause];
+    mine = std::max(mine, count);
+  }
+}
+
+Summary Summarizer::take() {
+  if (summary_.duration_ns == 0) summary_.duration_ns = last_ns_;
+  for (auto& [op, totals] : ops_) summary_.by_op.emplace(op, totals);
+
+  if (!files_.empty()) {
+    FileTotals others = files_[0];
+    files_.erase(files_.begin());
+    // The largest first; the id settles ties, so that equal traces give equal summaries.
+    std::sort(files_.begin(), files_.end(), [](const FileTotals& a, const FileTotals& b) {
+      return std::tuple(b.totals.returned_bytes, b.totals.requests, a.file) <
+             std::tuple(a.totals.returned_bytes, a.totals.requests, b.file);
+    });
+    for (size_t i = kListedFiles; i < files_.size(); ++i) others.totals.merge(files_[i].totals);
+    if (files_.size() > kListedFiles) files_.resize(kListedFiles);
+    if (others.totals.requests > 0) files_.push_back(others);
+    summary_.by_file = std::move(files_);
+  }
+  Summary taken = std::move(summary_);
+  *this = Summarizer();
+  return taken;
+}
+
+}  // namespace iohops

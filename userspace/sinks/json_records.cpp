@@ -1,0 +1,222 @@
+#include "sinks/json_records.hpp"
+
+#include <array>
+#include <utility>
+
+#include "sinks/json_header.hpp"
+#include "sinks/json_summary.hpp"
+
+namespace iohops {
+namespace {
+
+Hop read_hop(Fields& fields) {
+  Hop hop;
+  hop.kind = fields.one_of("hop", parse_hop_kind);
+  if (hop.kind == HopKind::kWait) {
+    hop.reason = fields.one_of("reason", parse_wait_reason);
+  } else {
+    hop.from = fields.one_of("from", parse_endpoint);
+    hop.to = fields.one_of("to", parse_endpoint);
+    hop.bytes = fields.u64("bytes");
+  }
+  hop.at_ns = fields.u64("at_ns");
+  hop.end_ns = fields.u64("end_ns");
+  hop.transfer = fields.maybe_id("transfer");
+  hop.device = fields.maybe_device("device");
+  if (hop.kind == HopKind::kDma && fields.present("cause")) {
+    hop.cause = parse_cause(fields.text("cause")).value_or(Cause::kUnknown);
+  }
+  hop.evidence = fields.one_of("evidence", parse_evidence);
+  return hop;
+}
+
+std::vector<Share> read_shares(Fields& fields, std::string_view key) {
+  std::vector<Share> shares;
+  fields.objects(key, [&](Fields& share) {
+    const RequestId request = share.request_id("request");
+    shares.push_back({request, share.u64("bytes")});
+  });
+  return shares;
+}
+
+}  // namespace
+
+Status JsonRecords::header(Fields& fields) {
+  if (has_header_) fields.fail("type", "is \"header\" for the second time");
+  const Header header = read_header(fields);
+  if (!fields.ok()) return {};
+  has_header_ = true;
+  return sink_.header(header);
+}
+
+Status JsonRecords::process(Fields& fields) {
+  Process process;
+  process.pid = fields.u32("pid");
+  process.ns_pid = fields.u32("ns_pid");
+  process.parent = static_cast<uint32_t>(fields.count("parent"));
+  process.comm = fields.name("comm");
+  process.start_ns = fields.u64("start_ns");
+  process.exit_ns = fields.maybe_u64("exit_ns");
+  return fields.ok() ? sink_.process(process) : Status();
+}
+
+Status JsonRecords::file(Fields& fields) {
+  File file;
+  file.id = fields.u32("file");
+  if (file.id == 0) fields.fail("file", "is 0");
+  file.path = fields.name("path");
+  file.path_partial = fields.flag("path_partial");
+  file.unlinked = fields.flag("unlinked");
+  file.kind = parse_file_kind(fields.text("kind")).value_or(FileKind::kOther);
+  file.dev = fields.device("dev");
+  file.inode = fields.id("inode");
+  file.generation = static_cast<uint32_t>(fields.count("generation"));
+  file.filesystem = fields.name("filesystem");
+  file.dax = fields.flag("dax");
+  return fields.ok() ? sink_.file(file) : Status();
+}
+
+Status JsonRecords::request(Fields& fields) {
+  Request& r = request_;
+  r.id = fields.request_id("id");
+  if (fields.u32("pid") != r.id.pid) fields.fail("pid", "is not the one in the id");
+  r.tid = fields.u32("tid");
+  const std::string comm = fields.name("comm");
+  r.comm = comm;
+  const std::string op = fields.name("op");
+  r.op = op;
+  r.submit = fields.one_of("submit", parse_submit);
+  r.fd = fields.i32("fd");
+  r.file = fields.file("file");
+  r.offset = fields.maybe_u64("offset");
+  r.requested = fields.maybe_u64("requested");
+  r.result = fields.i64("result");
+  r.moves_data = fields.flag("moves_data");
+  r.start_ns = fields.u64("start_ns");
+  r.duration_ns = fields.u64("duration_ns");
+  r.path = fields.one_of("path", parse_path);
+  r.cache = fields.one_of("cache", parse_cache_outcome);
+  r.miss_bytes = fields.u64("miss_bytes");
+  r.readahead_bytes = fields.u64("readahead_bytes");
+  r.dirtied_bytes = fields.count("dirtied_bytes");
+  r.mode_switches = fields.u32("mode_switches");
+  Fields switches = fields.object("context_switches");
+  r.voluntary_switches = switches.u32("voluntary");
+  r.involuntary_switches = switches.u32("involuntary");
+  r.off_cpu_ns = fields.u64("off_cpu_ns");
+  r.hops.clear();
+  fields.objects("hops", [&](Fields& hop) { r.hops.push_back(read_hop(hop)); });
+  r.cpu_copies = fields.u32("cpu_copies");
+  r.cpu_copy_bytes = fields.u64("cpu_copy_bytes");
+  r.dma_transfers = fields.u32("dma_transfers");
+  r.dma_bytes = fields.u64("dma_bytes");
+  r.complete = fields.boolean("complete");
+  const bool fault = r.submit == Submit::kPageFault;
+  r.major_fault = fault && fields.flag("major_fault");
+  r.write_fault = fault && fields.flag("write_fault");
+  r.ended = fields.maybe_text("ended");
+  return fields.ok() ? sink_.request(r) : Status();
+}
+
+Status JsonRecords::transfer(Fields& fields) {
+  Transfer transfer;
+  transfer.id = fields.id("id");
+  transfer.device = fields.device("device");
+  const std::string op = fields.name("op");
+  transfer.op = op;
+  fields.texts("flags", [&](std::string_view flag) { transfer.flags.push_back(flag); });
+  transfer.sector = fields.u64("sector");
+  transfer.bytes = fields.u64("bytes");
+  transfer.bios = fields.u32("bios");
+  transfer.splits = fields.u32("splits");
+  transfer.requeues = static_cast<uint32_t>(fields.count("requeues"));
+  transfer.queue_ns = fields.maybe_u64("queue_ns");
+  transfer.insert_ns = fields.maybe_u64("insert_ns");
+  transfer.issue_ns = fields.maybe_u64("issue_ns");
+  transfer.complete_ns = fields.u64("complete_ns");
+  transfer.error = fields.i32("error");
+  transfer.cause = parse_cause(fields.text("cause")).value_or(Cause::kUnknown);
+  transfer.owners = read_shares(fields, "owners");
+  transfer.unattributed_bytes = fields.u64("unattributed_bytes");
+  transfer.file = fields.file("file");
+  transfer.offset = fields.maybe_u64("offset");
+  Fields dma = fields.object("dma");
+  transfer.dma.evidence = dma.one_of("evidence", parse_evidence);
+  transfer.dma.dma = dma.boolean("dma");
+  transfer.dma.segments = dma.u32("segments");
+  transfer.dma.mapped_bytes = dma.u64("mapped_bytes");
+  transfer.dma.bounced_bytes = dma.u64("bounced_bytes");
+  return fields.ok() ? sink_.transfer(transfer) : Status();
+}
+
+Status JsonRecords::effect(Fields& fields) {
+  Effect effect;
+  effect.cause = parse_cause(fields.text("cause")).value_or(Cause::kUnknown);
+  effect.requests = read_shares(fields, "requests");
+  effect.file = fields.file("file");
+  effect.offset = fields.u64("offset");
+  effect.bytes = fields.u64("bytes");
+  effect.transfer = fields.maybe_id("transfer");
+  effect.at_ns = fields.u64("at_ns");
+  effect.delay_ns = fields.u64("delay_ns");
+  const std::string reason = fields.name("reason");
+  effect.reason = reason;
+  return fields.ok() ? sink_.effect(effect) : Status();
+}
+
+Status JsonRecords::flow(Fields& fields) {
+  const Flow flow = read_flow(fields);
+  return fields.ok() ? sink_.flow(flow) : Status();
+}
+
+Status JsonRecords::loss(Fields& fields) {
+  Loss loss;
+  loss.at_ns = fields.u64("at_ns");
+  const std::string cause = fields.name("cause");
+  loss.cause = cause;
+  loss.count = fields.u64("count");
+  return fields.ok() ? sink_.loss(loss) : Status();
+}
+
+Status JsonRecords::summary(Fields& fields) {
+  const Summary summary = read_summary(fields);
+  if (!fields.ok()) return {};
+  has_summary_ = true;
+  return sink_.summary(summary);
+}
+
+Status JsonRecords::hand_over(simdjson::dom::object record, std::string& error) {
+  using Reader = Status (JsonRecords::*)(Fields&);
+  static constexpr std::array<std::pair<std::string_view, Reader>, 9> kReaders{{
+      {"request", &JsonRecords::request},
+      {"transfer", &JsonRecords::transfer},
+      {"effect", &JsonRecords::effect},
+      {"file", &JsonRecords::file},
+      {"process", &JsonRecords::process},
+      {"flow", &JsonRecords::flow},
+      {"loss", &JsonRecords::loss},
+      {"header", &JsonRecords::header},
+      {"summary", &JsonRecords::summary},
+  }};
+  std::string_view type;
+  if (record["type"].get(type)) {
+    error = "the record has no member \"type\" that is a string";
+    return {};
+  }
+  if (!has_header_ && type != "header") {
+    error = "the trace does not begin with its header";
+    return {};
+  }
+  if (has_summary_) {
+    error = "a record follows the summary";
+    return {};
+  }
+  for (const auto& [name, read] : kReaders) {
+    if (name != type) continue;
+    Fields fields(record, name, error);
+    return (this->*read)(fields);
+  }
+  return {};
+}
+
+}  // namespace iohops

@@ -1,0 +1,186 @@
+// The inverse of json_summary.cpp.
+#include "sinks/json_fields.hpp"
+#include "sinks/json_summary.hpp"
+
+namespace iohops {
+namespace {
+
+using HopCounts = std::array<std::array<Count, kEndpoints>, kEndpoints>;
+
+Count read_count(Fields& fields) {
+  Count count;
+  count.count = fields.u64("count");
+  count.bytes = fields.u64("bytes");
+  return count;
+}
+
+// Causes and hops that a later minor version added are skipped here, the totals hold them.
+void read_by_hop(Fields& fields, HopCounts& into) {
+  fields.member_objects("by_hop", [&](std::string_view hop, Fields& count) {
+    const size_t arrow = hop.find('>');
+    if (arrow == std::string_view::npos) return fields.fail("by_hop", "has a key that is no hop");
+    const auto from = parse_endpoint(hop.substr(0, arrow));
+    const auto to = parse_endpoint(hop.substr(arrow + 1));
+    if (from && to) into[static_cast<size_t>(*from)][static_cast<size_t>(*to)] = read_count(count);
+  });
+}
+
+Latency read_latency(Fields fields) {
+  Latency latency;
+  latency.count = fields.u64("count");
+  latency.sum_ns = fields.u64("sum_ns");
+  latency.max_ns = fields.u64("max_ns");
+  fields.elements("log2_buckets", [&](simdjson::dom::element pair) {
+    uint64_t bucket = 0;
+    uint64_t count = 0;
+    if (pair.at(0).get(bucket) || pair.at(1).get(count) || bucket >= latency.buckets.size()) {
+      return fields.fail("log2_buckets", "has an element that is not [0..63, COUNT]");
+    }
+    latency.buckets[bucket] = count;
+  });
+  return latency;
+}
+
+OpTotals read_totals(Fields& fields) {
+  OpTotals totals;
+  totals.requests = fields.u64("requests");
+  totals.errors = fields.u64("errors");
+  totals.requested_bytes = fields.u64("requested_bytes");
+  totals.returned_bytes = fields.u64("returned_bytes");
+  totals.cpu_copy_bytes = fields.u64("cpu_copy_bytes");
+  totals.dma_bytes = fields.u64("dma_bytes");
+  totals.mode_switches = fields.u64("mode_switches");
+  totals.hit_bytes = fields.u64("hit_bytes");
+  totals.miss_bytes = fields.u64("miss_bytes");
+  totals.duration_ns = fields.u64("duration_ns");
+  totals.off_cpu_ns = fields.u64("off_cpu_ns");
+  totals.latency = read_latency(fields.object("latency"));
+  return totals;
+}
+
+void read_copies(Fields fields, Summary& summary) {
+  summary.cpu_copies = read_count(fields);
+  summary.cpu_copies_evidence = fields.one_of("evidence", parse_evidence);
+  read_by_hop(fields, summary.cpu_copies_by_hop);
+}
+
+void read_dma(Fields fields, Summary& summary) {
+  summary.dma = read_count(fields);
+  summary.dma_evidence = fields.one_of("evidence", parse_evidence);
+  fields.member_objects("by_cause", [&](std::string_view name, Fields& count) {
+    if (const auto cause = parse_cause(name)) {
+      summary.dma_by_cause[static_cast<size_t>(*cause)] = read_count(count);
+    }
+  });
+  read_by_hop(fields, summary.dma_by_hop);
+}
+
+void read_unattributed(Fields fields, Summary& summary) {
+  summary.unattributed_bytes = fields.u64("bytes");
+  fields.objects("by", [&](Fields& row) {
+    const uint32_t device = row.device("device");
+    const Cause cause = parse_cause(row.text("cause")).value_or(Cause::kUnknown);
+    summary.unattributed[{device, cause}] += row.u64("bytes");
+  });
+}
+
+void read_cache(Fields& fields, Summary& summary) {
+  Fields cache = fields.object("page_cache");
+  summary.hit_bytes = cache.u64("hit_bytes");
+  summary.miss_bytes = cache.u64("miss_bytes");
+  summary.readahead_bytes = cache.u64("readahead_bytes");
+  summary.readahead_unused_bytes = cache.u64("readahead_unused_bytes");
+  Fields writeback = fields.object("writeback");
+  summary.writeback_bytes = writeback.u64("bytes");
+  summary.absorbed_bytes = writeback.u64("absorbed_bytes");
+  summary.pending_bytes = writeback.u64("pending_bytes");
+}
+
+AdviceEntry read_advice(Fields& fields) {
+  AdviceEntry entry;
+  entry.id = fields.text("id");
+  entry.title = fields.text("title");
+  fields.texts("evidence_requests", [&](std::string_view text) {
+    const auto id = parse_request_id(text);
+    if (!id) return fields.fail("evidence_requests", "has an element that is no request id");
+    entry.evidence.push_back(*id);
+  });
+  Fields saves = fields.object("saves");
+  entry.saves_cpu_copies = saves.u64("cpu_copies");
+  entry.saves_bytes = saves.u64("bytes");
+  entry.saves_mode_switches = saves.u64("mode_switches");
+  entry.how = fields.text("how");
+  return entry;
+}
+
+void read_lost(Fields fields, Summary& summary) {
+  fields.members("by_cause", [&](std::string_view cause, simdjson::dom::element element) {
+    uint64_t count = 0;
+    if (element.get(count)) return fields.fail("by_cause", "has a member that is no count");
+    summary.lost[std::string(cause)] = count;
+  });
+}
+
+void read_overhead(Fields fields, Overhead& overhead) {
+  overhead.bpf_ns = fields.maybe_u64("bpf_ns");
+  overhead.cpu_percent = fields.real("cpu_percent");
+  overhead.events = fields.u64("events");
+  overhead.ring_peak_percent = fields.real("ring_peak_percent");
+}
+
+}  // namespace
+
+Flow read_flow(Fields& fields) {
+  Flow flow;
+  flow.from = fields.request_id("from_request");
+  flow.to = fields.request_id("to_request");
+  flow.bytes = fields.u64("bytes");
+  flow.evidence = fields.one_of("evidence", parse_evidence);
+  flow.cpu_copies = fields.u32("cpu_copies");
+  flow.dma = fields.u32("dma");
+  flow.mode_switches = fields.u32("mode_switches");
+  flow.kind = fields.name("kind");
+  flow.advice = fields.name("advice");
+  return flow;
+}
+
+Summary read_summary(Fields& fields) {
+  Summary summary;
+  summary.duration_ns = fields.u64("duration_ns");
+  summary.stop_reason = fields.maybe_text("stop_reason");
+  summary.requests = fields.u64("requests");
+  summary.partial_requests = fields.u64("partial_requests");
+  summary.bytes_requested = fields.u64("bytes_requested");
+  summary.bytes_returned = fields.u64("bytes_returned");
+  summary.mode_switches = fields.u64("mode_switches");
+  Fields switches = fields.object("context_switches");
+  summary.voluntary_switches = switches.u64("voluntary");
+  summary.involuntary_switches = switches.u64("involuntary");
+  read_copies(fields.object("cpu_copies"), summary);
+  read_dma(fields.object("dma"), summary);
+  Fields no_dma = fields.object("device_no_dma");
+  summary.device_no_dma = read_count(no_dma);
+  read_unattributed(fields.object("unattributed"), summary);
+  Fields mapped = fields.object("mapped");
+  summary.mapped = read_count(mapped);
+  read_cache(fields, summary);
+  Fields waits = fields.object("wait_ns");
+  for (size_t i = 0; i < summary.wait_ns.size(); ++i) {
+    summary.wait_ns[i] = waits.count(name(static_cast<WaitReason>(i)));
+  }
+  summary.on_cpu_ns = fields.u64("on_cpu_ns");
+  fields.member_objects("by_op", [&](std::string_view op, Fields& totals) {
+    summary.by_op.insert_or_assign(std::string(op), read_totals(totals));
+  });
+  fields.objects("by_file", [&](Fields& row) {
+    const uint32_t file = row.file("file");
+    summary.by_file.push_back({file, read_totals(row)});
+  });
+  fields.objects("flows", [&](Fields& flow) { summary.flows.push_back(read_flow(flow)); });
+  fields.objects("advice", [&](Fields& entry) { summary.advice.push_back(read_advice(entry)); });
+  read_lost(fields.object("lost"), summary);
+  read_overhead(fields.object("overhead"), summary.overhead);
+  return summary;
+}
+
+}  // namespace iohops
