@@ -92,7 +92,9 @@ TEST(Text, clipping_never_exceeds_the_columns_nor_cuts_a_character) {
   EXPECT_EQ(clip("abcdefgh", 8), "abcdefgh");
   EXPECT_EQ(clip("abcdefghi", 8), "abcdefg~");
   EXPECT_EQ(clip("abc", 0), "");
-  EXPECT_EQ(clip_middle("/var/lib/postgresql/base/2619", 16), "/var/~/base/2619");
+  EXPECT_EQ(clip_middle("/var/lib/postgresql/15/main/base/2619", 28),
+            "/var/l~sql/15/main/base/2619");
+  EXPECT_EQ(clip_middle("/var/lib/postgresql/base/2619", 16), "~resql/base/2619");
   const std::string wide = "\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2\xe5\xad\x97";  // 8 columns
   for (size_t columns = 0; columns <= 9; ++columns) {
     EXPECT_LE(width(clip(wide, columns)), columns);

@@ -78,6 +78,13 @@ size_t prefix_bytes(std::string_view s, size_t columns, size_t& used) {
   return at;
 }
 
+// Clips what stands behind the blanks at the beginning, which set a row apart from its title.
+std::string clip_indented(const std::string& cell, size_t columns) {
+  const size_t blanks = std::min({cell.find_first_not_of(' '), cell.size(), columns});
+  return cell.substr(0, blanks) +
+         clip_middle(std::string_view(cell).substr(blanks), columns - blanks);
+}
+
 // Where the longest end of at most `columns` columns begins.
 size_t suffix_start(std::string_view s, size_t columns) {
   size_t used = 0, at = s.size();
@@ -134,7 +141,8 @@ std::string clip_middle(std::string_view escaped, size_t columns) {
   if (width(escaped) <= columns) return std::string(escaped);
   if (columns == 0) return {};
   size_t used = 0;
-  const size_t head = prefix_bytes(escaped, (columns - 1) / 3, used);  // the end tells more
+  // The end of a path tells most: where there is little room there is no beginning.
+  const size_t head = columns < 24 ? 0 : prefix_bytes(escaped, (columns - 1) / 4, used);
   const size_t tail = suffix_start(escaped, columns - 1 - used);
   return std::string(escaped.substr(0, head)) + '~' + std::string(escaped.substr(tail));
 }
@@ -203,6 +211,12 @@ std::string percent(double part, double of) {
   return fmt::format("{:.1f}", x < 100 ? std::min(x, 99.9) : x);
 }
 
+std::string words(std::string_view name) {
+  std::string text(name);
+  std::replace(text.begin(), text.end(), '_', ' ');
+  return text;
+}
+
 std::string Paint::operator()(Style style, std::string_view text) const {
   if (!on_ || style == Style::kPlain || text.empty()) return std::string(text);
   const int code = style == Style::kBold   ? 1
@@ -238,7 +252,7 @@ std::vector<std::string> Table::lines(size_t columns, size_t indent) const {
     std::string text(indent, ' ');
     for (size_t i = 0; i < columns_.size(); ++i) {
       if (i > 0) text += std::string(kGap, ' ');
-      const std::string cell = clip_middle(cell_of(i), widths[i]);
+      const std::string cell = clip_indented(cell_of(i), widths[i]);
       const bool right = columns_[i].align == Align::kRight;
       text += right ? pad_left(cell, widths[i]) : pad_right(cell, widths[i]);
     }

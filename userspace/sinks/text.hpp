@@ -23,7 +23,7 @@ size_t width(std::string_view escaped);
 std::string clip(std::string_view escaped, size_t columns);         // "abcdefg~"
 std::string clip_middle(std::string_view escaped, size_t columns);  // "/var/lib~/2619": both ends
                                                                     // say most about a path
-std::string pad_left(std::string_view escaped, size_t columns);  // text to the right
+std::string pad_left(std::string_view escaped, size_t columns);     // text to the right
 std::string pad_right(std::string_view escaped, size_t columns);
 
 std::string grouped(uint64_t n);              // 4,410
@@ -33,6 +33,8 @@ std::string rate(double per_second);          // 0.4, 12.0, 980, 41.1 k, 1.20 M
 std::string megabytes(double per_second);     // MB (10^6) with one digit: 0.0, 322.0
 std::string ratio(double x);                  // 0.07, 1.00, 12.4, 256
 std::string percent(double part, double of);  // 93.8; kUnknown if of == 0. Never rounds up to 100.0
+
+std::string words(std::string_view name);  // "page_cache" -> "page cache"
 
 enum class Style : uint8_t { kPlain, kBold, kDim, kGood, kWarn };
 

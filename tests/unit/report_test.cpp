@@ -1,0 +1,389 @@
+// What a report says of a trace, and what it keeps silent about.
+#include "sinks/report.hpp"
+
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "sinks/text.hpp"
+#include "tests/unit/golden.hpp"
+
+namespace iohops {
+namespace {
+
+constexpr uint32_t kVda = 254u << 20;
+constexpr uint32_t kLoop = 7u << 20;
+
+class StringWriter : public ByteWriter {
+ public:
+  Status write(std::string_view bytes) override {
+    if (full) return Error{ErrorKind::kOutput, "no space left on device"};
+    text += bytes;
+    return {};
+  }
+  Status close() override { return {}; }
+  std::string text;
+  bool full = false;
+};
+
+// A database that reads through the cache, syncs its log, and a hostile file name.
+class Report : public testing::Test {
+ protected:
+  void start(TextReportOptions options = {}) { report.emplace(out, options); }
+
+  void header() {
+    Header h;
+    h.kernel = "6.18.44";
+    h.scope = "pid";
+    h.targets = {{4242, "postgres"}};
+    h.devices = {{kVda, "vda", "virtio_blk", true, 512}, {kLoop, "loop0", "loop", false, 512}};
+    h.evidence["cpu_copies"] = {Evidence::kDerived, "this kernel refuses fexit programs (EPERM)"};
+    h.evidence["dma"] = {Evidence::kDerived,
+                         "this disk uses no DMA API (virtio without IOMMU): bytes are taken from "
+                         "the block request"};
+    h.missing_hooks = {{"dma_map_phys", "not in this kernel", "segments of a DMA"}};
+    ASSERT_TRUE(report->header(h));
+  }
+
+  void process(uint32_t pid, std::string comm) {
+    Process p;
+    p.pid = pid;
+    p.comm = std::move(comm);
+    ASSERT_TRUE(report->process(p));
+  }
+
+  void file(uint32_t id, std::string path) {
+    File f;
+    f.id = id;
+    f.path = std::move(path);
+    f.kind = FileKind::kRegular;
+    f.filesystem = "ext4";
+    ASSERT_TRUE(report->file(f));
+  }
+
+  Request request(uint64_t seq, std::string_view op, uint32_t file, int64_t result, uint64_t ns) {
+    Request r;
+    r.id = {4242, seq};
+    r.tid = 4242;
+    r.comm = "postgres";
+    r.op = op;
+    r.file = file;
+    r.moves_data = op == "pread64" || op == "pwrite64";
+    if (r.moves_data) r.requested = static_cast<uint64_t>(result < 0 ? 8192 : result);
+    r.result = result;
+    r.start_ns = seq * 1'000'000;
+    r.duration_ns = ns;
+    r.mode_switches = 2;
+    return r;
+  }
+
+  void copy(Request& r, Endpoint from, Endpoint to) {
+    Hop hop;
+    hop.from = from;
+    hop.to = to;
+    hop.bytes = r.returned_bytes();
+    r.hops.push_back(hop);
+    ++r.cpu_copies;
+    r.cpu_copy_bytes += hop.bytes;
+  }
+
+  void wait(Request& r, WaitReason reason, uint64_t ns) {
+    Hop hop;
+    hop.kind = HopKind::kWait;
+    hop.reason = reason;
+    hop.at_ns = r.start_ns;
+    hop.end_ns = r.start_ns + ns;
+    r.hops.push_back(hop);
+    r.off_cpu_ns += ns;
+    ++r.voluntary_switches;
+  }
+
+  void dma(Request& r, Endpoint from, Endpoint to, uint64_t bytes, Cause cause) {
+    Hop hop;
+    hop.kind = HopKind::kDma;
+    hop.from = from;
+    hop.to = to;
+    hop.bytes = bytes;
+    hop.cause = cause;
+    r.hops.push_back(hop);
+    ++r.dma_transfers;
+    r.dma_bytes += bytes;
+  }
+
+  void transfer(std::string_view op, Cause cause, uint64_t bytes, uint64_t unattributed,
+                uint32_t device = kVda) {
+    Transfer t;
+    t.id = ++transfers;
+    t.device = device;
+    t.op = op;
+    t.bytes = bytes;
+    t.cause = cause;
+    t.queue_ns = transfers * 1000;
+    t.issue_ns = transfers * 1000 + 500;
+    t.complete_ns = transfers * 1000 + 90'500;
+    t.dma.dma = device == kVda;
+    t.owners = {{{4242, 1}, bytes - unattributed}};
+    t.unattributed_bytes = unattributed;
+    ASSERT_TRUE(report->transfer(t));
+  }
+
+  void database(uint64_t reads = 200) {
+    header();
+    process(4242, "postgres");
+    file(1, "/var/lib/postgresql/15/main/base/16384/2619");
+    file(2, "/var/lib/postgresql/15/main/pg_wal/000000010000000000000003");
+    file(3, "/tmp/\x1b[2Jevil");
+    for (uint64_t seq = 1; seq <= reads; ++seq) {
+      const bool miss = seq % 20 == 0;
+      Request r = request(seq, "pread64", 1, 8192, miss ? 91'000 : 3'100);
+      copy(r, Endpoint::kPageCache, Endpoint::kUser);
+      if (miss) {
+        r.miss_bytes = 8192;
+        r.readahead_bytes = 8192;
+        r.cache = CacheOutcome::kMiss;
+        dma(r, Endpoint::kDevice, Endpoint::kPageCache, 16384, Cause::kRead);
+        wait(r, WaitReason::kDevice, 80'000);
+        transfer("read", Cause::kRead, 16384, 0);
+      } else {
+        r.cache = CacheOutcome::kHit;
+      }
+      ASSERT_TRUE(report->request(r));
+    }
+    for (uint64_t seq = 1001; seq <= 1010; ++seq) {
+      Request write = request(seq, "pwrite64", 2, 16384, 9'000);
+      copy(write, Endpoint::kUser, Endpoint::kPageCache);
+      ASSERT_TRUE(report->request(write));
+      Request sync = request(seq + 100, "fdatasync", 2, 0, 1'900'000 + seq * 100);
+      dma(sync, Endpoint::kPageCache, Endpoint::kDevice, 16384, Cause::kFsync);
+      wait(sync, WaitReason::kDevice, 1'800'000);
+      ASSERT_TRUE(report->request(sync));
+      transfer("write", Cause::kFsync, 16384, 0);
+    }
+    Request failed = request(3000, "pread64", 3, -5, 2'000);
+    ASSERT_TRUE(report->request(failed));
+    transfer("write", Cause::kWriteback, 65536, 0);
+    Effect effect;
+    effect.cause = Cause::kWriteback;
+    effect.file = 1;
+    effect.bytes = 65536;
+    effect.requests = {{{4242, 1}, 65536}};
+    ASSERT_TRUE(report->effect(effect));
+  }
+
+  Summary known() {
+    Summary s;
+    s.duration_ns = 12'400'000'000;
+    s.overhead.events = 4242;
+    s.overhead.bpf_ns = 12'000'000;
+    s.overhead.cpu_percent = 0.8;
+    s.overhead.ring_peak_percent = 3;
+    return s;
+  }
+
+  const std::string& finish(bool truncated = false) {
+    EXPECT_TRUE(report->finish(truncated));
+    return out.text;
+  }
+
+  bool says(std::string_view what) const { return out.text.find(what) != std::string::npos; }
+
+  StringWriter out;
+  std::optional<TextReport> report;
+  uint64_t transfers = 0;
+};
+
+TEST_F(Report, a_database_at_100_columns) {
+  start();
+  database();
+  ASSERT_TRUE(report->summary(known()));
+  expect_golden("report_database_100.txt", finish());
+}
+
+TEST_F(Report, no_line_is_wider_than_80_columns) {
+  start({.width = 80});
+  database();
+  ASSERT_TRUE(report->summary(known()));
+  finish();
+  std::istringstream lines(out.text);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(text::width(line), 80u) << line;
+  expect_golden("report_database_80.txt", out.text);
+}
+
+TEST_F(Report, grouped_by_device_it_tells_queueing_from_service) {
+  start({.group_by = ReportGroup::kDevice});
+  database();
+  transfer("read", Cause::kRead, 4096, 0, kLoop);
+  ASSERT_TRUE(report->summary(known()));
+  expect_golden("report_devices.txt", finish());
+}
+
+TEST_F(Report, grouped_by_process_and_thread) {
+  for (const ReportGroup group : {ReportGroup::kProcess, ReportGroup::kThread}) {
+    out.text.clear();
+    start({.group_by = group});
+    database(20);
+    Request other = request(1, "pread64", 1, 4096, 5000);
+    other.id = {77, 1};
+    other.tid = 78;
+    other.comm = "reader";
+    process(77, "cat");
+    ASSERT_TRUE(report->request(other));
+    finish();
+    EXPECT_TRUE(says(group == ReportGroup::kProcess ? "PROCESSES" : "THREADS"));
+    EXPECT_TRUE(says(group == ReportGroup::kProcess ? "  cat (77) " : "  reader (78) "));
+    EXPECT_FALSE(says("FILES"));
+  }
+}
+
+TEST_F(Report, grouped_by_operation_the_table_stands_once) {
+  start({.group_by = ReportGroup::kOp});
+  database();
+  finish();
+  const size_t first = out.text.find("BY OPERATION");
+  ASSERT_NE(first, std::string::npos);
+  EXPECT_EQ(out.text.find("BY OPERATION", first + 1), std::string::npos);
+  EXPECT_FALSE(says("FILES"));
+}
+
+TEST_F(Report, an_empty_trace_has_no_empty_sections) {
+  start();
+  ASSERT_TRUE(report->header(Header{}));
+  expect_golden("report_empty.txt", finish());
+}
+
+TEST_F(Report, a_file_that_was_cut_short_says_so_first_and_sums_up_what_is_there) {
+  start();
+  database();
+  finish(/*truncated=*/true);
+  EXPECT_FALSE(says("complete, nothing lost"));
+  EXPECT_LT(out.text.find("cut short"), out.text.find("requests"));
+  EXPECT_TRUE(says("221 requests"));
+  EXPECT_FALSE(says("COST OF TRACING")) << "only a summary knows that";
+}
+
+TEST_F(Report, loss_is_said_first_and_listed_by_cause) {
+  start();
+  database();
+  Loss loss;
+  loss.cause = "ring_request";
+  loss.count = 1234;
+  ASSERT_TRUE(report->loss(loss));
+  finish();
+  EXPECT_FALSE(says("complete, nothing lost"));
+  EXPECT_LT(out.text.find("1,234 records lost"), out.text.find("221 requests"));
+  EXPECT_TRUE(says("  ring request"));
+  EXPECT_TRUE(says("--ring"));
+}
+
+TEST_F(Report, partial_requests_are_not_called_complete) {
+  start();
+  Request r = request(1, "pread64", 1, 4096, 5000);
+  r.complete = false;
+  ASSERT_TRUE(report->request(r));
+  finish();
+  EXPECT_TRUE(says("1 request known only in part"));
+  EXPECT_TRUE(says("4242.1 (partial)"));
+  EXPECT_FALSE(says("complete, nothing lost"));
+}
+
+TEST_F(Report, unattributed_bytes_are_listed_by_device_and_cause) {
+  start();
+  database();
+  transfer("write", Cause::kJournal, 20480, 20480);
+  finish();
+  EXPECT_TRUE(says("UNATTRIBUTED DEVICE BYTES"));
+  EXPECT_TRUE(says("journal  20.0 KiB"));
+}
+
+TEST_F(Report, names_cannot_drive_the_terminal) {
+  start({.top_n = 1000});
+  database();
+  for (const char c : finish())
+    ASSERT_TRUE(c == '\n' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f));
+  EXPECT_TRUE(says("/tmp/\\x1b[2Jevil"));
+}
+
+TEST_F(Report, colour_changes_no_word) {
+  start({.color = false});
+  database();
+  const std::string plain = finish();
+  out.text.clear();
+  transfers = 0;
+  start({.color = true});
+  database();
+  std::string colored = finish();
+  EXPECT_NE(colored, plain);
+  for (size_t at; (at = colored.find('\x1b')) != std::string::npos;)
+    colored.erase(at, colored.find('m', at) - at + 1);
+  EXPECT_EQ(colored, plain);
+}
+
+TEST_F(Report, only_the_slowest_are_kept_and_the_earlier_of_equals) {
+  start({.top_n = 3});
+  for (uint64_t seq = 1; seq <= 1000; ++seq)
+    ASSERT_TRUE(report->request(request(seq, "pread64", 1, 1, 1000 + seq * 7919 % 1000)));
+  ASSERT_TRUE(report->request(request(1001, "pread64", 1, 1, 5'000'000)));
+  ASSERT_TRUE(report->request(request(1002, "pread64", 1, 1, 5'000'000)));
+  ASSERT_TRUE(report->request(request(1003, "pread64", 1, 1, 9'000'000)));
+  finish();
+  const size_t first = out.text.find("4242.1003 "), second = out.text.find("4242.1001 "),
+               third = out.text.find("4242.1002 ");
+  EXPECT_LT(first, second);
+  EXPECT_LT(second, third);
+  EXPECT_NE(third, std::string::npos);
+  EXPECT_FALSE(says("4242.999 "));
+}
+
+TEST_F(Report, more_groups_than_rows_are_counted) {
+  start({.top_n = 5});
+  for (uint32_t id = 1; id <= 30; ++id) {
+    file(id, "/f" + std::to_string(id));
+    ASSERT_TRUE(report->request(request(id, "pread64", id, 4096 * id, 5000)));
+  }
+  finish();
+  EXPECT_TRUE(says("  /f30 "));
+  EXPECT_FALSE(says("  /f25 "));
+  EXPECT_TRUE(says("and 25 more (--top 30)"));
+}
+
+TEST_F(Report, a_wait_that_was_not_recorded_is_no_cpu_time) {
+  start();
+  Request r = request(1, "pread64", 1, 4096, 10'000);
+  r.off_cpu_ns = 4'000;
+  ASSERT_TRUE(report->request(r));
+  finish();
+  EXPECT_TRUE(says("on CPU 6.0 us (60.0 %)   unexplained wait 4.0 us (40.0 %)"));
+}
+
+TEST_F(Report, references_and_mappings_are_no_copies) {
+  start();
+  Request r = request(1, "page_fault", 1, 0, 2'000);
+  Hop map;
+  map.kind = HopKind::kMap;
+  map.evidence = Evidence::kObserved;
+  map.from = Endpoint::kPageCache;
+  map.to = Endpoint::kUser;
+  map.bytes = 4096;
+  Hop ref = map;
+  ref.kind = HopKind::kRef;
+  ref.to = Endpoint::kSocket;
+  ref.bytes = 65536;
+  r.hops = {map, ref};
+  ASSERT_TRUE(report->request(r));
+  finish();
+  EXPECT_TRUE(says("page cache  --map-->  user"));
+  EXPECT_TRUE(says("page cache  --ref-->  socket"));
+  EXPECT_FALSE(says("--CPU-->"));
+  EXPECT_TRUE(says("4.00 KiB         -  observed")) << "nothing returned: no figure per byte";
+}
+
+TEST_F(Report, a_full_disk_is_reported) {
+  start();
+  out.full = true;
+  const Status status = report->finish(false);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().kind, ErrorKind::kOutput);
+}
+
+}  // namespace
+}  // namespace iohops
