@@ -26,7 +26,7 @@ const volatile __u32 self_tgid __weak = 0;
 const volatile __u32 ring_mask __weak = 0;	 /* rings - 1 */
 const volatile __u32 page_shift __weak = 12;
 const volatile bool can_find_vma __weak = false; /* bpf_find_vma is there (5.17) */
-const volatile bool dma_events __weak = false;	 /* a dma:* hook will be attached */
+const volatile bool can_cast __weak = false;	   /* bpf_rdonly_cast is there (6.2) */
 const volatile __u8 op_of_syscall[SYSCALLS] __weak = {}; /* enum wire_op by system call number */
 /* Files that the collector itself writes: their device work is never traced. */
 const volatile __u64 self_inos[4] __weak = {}; /* 0: none */

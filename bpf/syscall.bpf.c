@@ -105,9 +105,24 @@ static __always_inline void read_arguments(struct thread_state *state, struct pt
 	}
 }
 
+/* First use of a file by this thread since it used another. */
+static __noinline void meet_file(struct thread_state *state, u64 address)
+{
+	struct file *file = (void *)address;
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+
+	state->file = file_alias(inode, BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt));
+	state->last_file = address;
+	state->last_inode = (u64)inode;
+	state->last_ino = BPF_CORE_READ(inode, i_ino);
+	state->last_dev = BPF_CORE_READ(inode, i_sb, s_dev);
+	state->last_stacked = BPF_CORE_READ(inode, i_sb, s_magic) == OVERLAYFS_SUPER_MAGIC;
+	state->last_alias = state->file;
+}
+
 static __always_inline void resolve_file(struct thread_state *state, struct task_struct *task)
 {
-	struct file *file = file_of_fd(task, state->fd);
+	u64 file = file_of_fd(task, state->fd);
 
 	if (!file) {
 		state->file = 0;
@@ -115,23 +130,16 @@ static __always_inline void resolve_file(struct thread_state *state, struct task
 		state->flags |= WIRE_REQUEST_FILE_UNKNOWN;
 		return;
 	}
-	struct inode *inode = BPF_CORE_READ(file, f_inode);
-	u64 ino = BPF_CORE_READ(inode, i_ino);
+	u64 inode = (u64)read_field(struct file, file, f_inode);
 
-	state->open_flags = BPF_CORE_READ(file, f_flags);
+	state->open_flags = read_field(struct file, file, f_flags);
 	/* A struct file or an inode can be reused at its address; all three alike is the same file. */
-	if (state->last_file == (u64)file && state->last_inode == (u64)inode && state->last_ino == ino &&
-	    state->last_alias) {
+	if (state->last_file == file && state->last_inode == inode && state->last_alias &&
+	    state->last_ino == read_field(struct inode, inode, i_ino)) {
 		state->file = state->last_alias;
 		return;
 	}
-	state->file = file_alias(inode, BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt));
-	state->last_file = (u64)file;
-	state->last_inode = (u64)inode;
-	state->last_ino = ino;
-	state->last_dev = BPF_CORE_READ(inode, i_sb, s_dev);
-	state->last_stacked = BPF_CORE_READ(inode, i_sb, s_magic) == OVERLAYFS_SUPER_MAGIC;
-	state->last_alias = state->file;
+	meet_file(state, file);
 }
 
 /* msync names an address, not a descriptor. */
@@ -190,12 +198,12 @@ int BPF_PROG(syscall_enter, struct pt_regs *regs, long number)
 /* The position after the call less what it moved is where it began, O_APPEND included. */
 static __always_inline u64 offset_from_position(struct thread_state *state, s64 result)
 {
-	struct file *file = (struct file *)state->last_file;
+	u64 file = state->last_file;
 
 	if (!file || (state->flags & WIRE_REQUEST_FILE_UNKNOWN) ||
-	    (u64)BPF_CORE_READ(file, f_inode) != state->last_inode)
+	    (u64)read_field(struct file, file, f_inode) != state->last_inode)
 		return WIRE_UNKNOWN;
-	s64 begin = BPF_CORE_READ(file, f_pos) - (result > 0 ? result : 0);
+	s64 begin = read_field(struct file, file, f_pos) - (result > 0 ? result : 0);
 
 	return begin < 0 ? WIRE_UNKNOWN : (u64)begin; /* a pipe or socket has no position */
 }

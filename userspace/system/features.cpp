@@ -108,6 +108,8 @@ Result<Features> read_features() {
     const std::string_view name = btf__name_by_offset(types.get(), type->name_off);
     if (btf_is_typedef(type) && name.substr(0, kTracepoint.size()) == kTracepoint)
       read_tracepoint(types.get(), type, name, features);
+    else if (btf_is_func(type) && name == "bpf_rdonly_cast")  // a kfunc, not in an enum
+      features.helpers.emplace(name);
     else if (!btf_is_enum(type))
       continue;
     else if (name == "bpf_func_id")

@@ -91,6 +91,7 @@ void set_knobs(iohops_bpf& skeleton, const SessionOptions& options, const Plan& 
   knobs.page_shift =
       static_cast<uint32_t>(std::countr_zero(static_cast<uint64_t>(sysconf(_SC_PAGESIZE))));
   knobs.can_find_vma = plan.uses("bpf_find_vma");
+  knobs.can_cast = plan.uses("bpf_rdonly_cast");
   number_syscalls(const_cast<uint8_t*>(knobs.op_of_syscall));
   size_t used = 0;
   for (const auto& [dev, ino] : options.own_files) {
