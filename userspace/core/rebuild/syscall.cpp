@@ -218,6 +218,7 @@ void assume_open(RebuildState& s, HeldRequest& held) {
 Status resolve_parts(RebuildState& s, HeldRequest& held) {
   for (const PartRef& ref : held.unresolved) {
     resolve_part(s, ref, &held);
+    s.transfers[ref.transfer].waiting_for--;
     if (Status status = release_if_resolved(s, ref.transfer); !status) return status;
   }
   held.unresolved.clear();
