@@ -60,7 +60,7 @@ Status release_stuck(RebuildState& s) {
   for (uint32_t slot = s.open.oldest(); slot != kNone32;) {
     const HeldRequest& held = s.open[slot];
     const uint32_t next = held.newer;
-    if (held.ended && held.record.request.header.time_ns < s.stuck_before_ns) {
+    if (held.ended && held.record.request.header.time_ns <= s.stuck_before_ns) {
       if (Status status = release_request(s, slot, false); !status) return status;
     }
     slot = next;
