@@ -415,6 +415,7 @@ TEST_F(Top, unnamed_processes_and_files_still_have_their_rows) {
   EXPECT_EQ(names(), "(name unknown)");
   press(U'2');
   EXPECT_EQ(names(), "(file 77, name unknown) (no file)");
+  EXPECT_FALSE(row("(no file)").value(TopColumn::kCopies)) << "nobody knows where they went";
 }
 
 }  // namespace

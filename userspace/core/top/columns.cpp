@@ -42,6 +42,7 @@ void TopFigures::add(const TopFigures& other) {
   requests += other.requests;
   errors += other.errors;
   returned_bytes += other.returned_bytes;
+  judged_bytes += other.judged_bytes;
   copy_bytes += other.copy_bytes;
   device_bytes += other.device_bytes;
   writeback_bytes += other.writeback_bytes;
@@ -93,7 +94,7 @@ std::optional<double> TopRow::value(TopColumn column) const {
     case TopColumn::kBytes:
       return per_second(figures.returned_bytes);
     case TopColumn::kCopies:
-      return quotient(figures.copy_bytes, figures.returned_bytes);
+      return quotient(figures.copy_bytes, figures.judged_bytes);
     case TopColumn::kDevice:
       if (!has_device) return std::nullopt;
       return quotient(figures.device_bytes, figures.returned_bytes);

@@ -19,6 +19,7 @@ struct TopFigures {
   uint64_t requests = 0;
   uint64_t errors = 0;
   uint64_t returned_bytes = 0;
+  uint64_t judged_bytes = 0;     // of them: of a known file, so that its copies can be told
   uint64_t copy_bytes = 0;       // CPU copies, derived from the kind of file and the operation
   uint64_t device_bytes = 0;     // to and from devices on behalf of the row, writeback included
   uint64_t writeback_bytes = 0;  // of them: written later by the kernel

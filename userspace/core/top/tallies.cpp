@@ -17,11 +17,9 @@ bool in_page_cache(const File& file) {
 
 // read(2) and write(2) copy each byte once, wherever it lives, unless the device moves it straight
 // into the caller's pages. O_DIRECT means that only for files of a device: on a pipe it asks for
-// packets, and memory has no device to bypass to.
-bool copies(uint16_t op, bool direct, const File* file) {
-  if (!moves_data(op)) return false;
-  return !direct || (file != nullptr && !in_page_cache(*file));
-}
+// packets, and memory has no device to bypass to. That the kernel fell back to the page cache for a
+// direct request does not show in a tally.
+bool copies(bool direct, const File& file) { return !direct || !in_page_cache(file); }
 
 bool could_hit(uint16_t op, bool direct, const File* file) {
   const OpFamily f = family(op);
@@ -102,7 +100,10 @@ TopFigures TopTallies::difference(const wire_tally_key& key, const wire_tally& n
   f.requests = since(now.requests, before.requests);
   f.errors = since(now.errors, before.errors);
   f.returned_bytes = since(now.returned, before.returned);
-  if (copies(key.op, key.direct != 0, known)) f.copy_bytes = f.returned_bytes;
+  if (known != nullptr && moves_data(key.op)) {
+    f.judged_bytes = f.returned_bytes;
+    if (copies(key.direct != 0, *known)) f.copy_bytes = f.returned_bytes;
+  }
   f.mode_switches = 2 * f.requests;
   if (could_hit(key.op, key.direct != 0, known)) {
     f.cached_requests = f.requests;
