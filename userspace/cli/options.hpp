@@ -1,5 +1,6 @@
 // What a person asked for on the command line: one passive struct per subcommand, checked and with
-// its defaults filled in. Sees no parser: cli/parse.hpp fills them, the run_* functions use them.
+// its defaults filled in. Sees no parser: the declare_* functions fill them, the run_* functions
+// use them.
 #pragma once
 
 #include <cstdint>
@@ -63,7 +64,6 @@ struct TopOptions {
   std::optional<uint32_t> count;  // iterations, unset: until stopped
   bool batch = false;             // plain rows; also when stdout is no terminal
   std::string sort;               // column name, empty: the default
-  std::optional<uint64_t> duration_ns;
 };
 
 enum class ReportFormat : uint8_t { kText, kJson };
@@ -71,7 +71,6 @@ enum class GroupBy : uint8_t { kFile, kProcess, kThread, kDevice, kOp };
 
 struct ReportOptions {
   CommonOptions common;
-  Filter filter;
   std::string input;         // path or "-"
   std::string output = "-";  // path or "-"
   ReportFormat format = ReportFormat::kText;
@@ -92,11 +91,27 @@ struct DoctorOptions {
   bool hooks = false;  // list every hook
 };
 
+struct SchemaOptions {};
+
+enum class Shell : uint8_t { kBash, kZsh, kFish };
+
+struct CompletionOptions {
+  Shell shell = Shell::kBash;
+};
+
+// Text that was asked for and nothing else: --help, --version.
+struct PrintOptions {
+  std::string text;
+};
+
 // Each returns the process's exit code, or the error whose kind is that code.
 Result<int> run_record(const RecordOptions&);  // cli/record_run.cpp
 Result<int> run_top(const TopOptions&);
 Result<int> run_report(const ReportOptions&);
 Result<int> run_replay(const ReplayOptions&);
 Result<int> run_doctor(const DoctorOptions&);
+Result<int> run_schema(const SchemaOptions&);
+Result<int> run_completion(const CompletionOptions&);
+Result<int> run_print(const PrintOptions&);
 
 }  // namespace iohops

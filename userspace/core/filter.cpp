@@ -99,17 +99,23 @@ bool glob_match(std::string_view pattern, std::string_view text) {
   return p == pattern.size();
 }
 
+std::set<uint32_t> device_ids(const Filter& filter, const std::vector<Device>& devices) {
+  std::set<uint32_t> ids;
+  for (const std::string& wanted : filter.devices) {
+    const auto number = parse_device_number(wanted);
+    if (number) ids.insert(*number);
+    for (const Device& device : devices)
+      if (device.name == wanted) ids.insert(device.id);
+  }
+  for (const Device& device : devices)
+    if (device.disk != 0 && ids.count(device.disk) != 0) ids.insert(device.id);
+  return ids;
+}
+
 FilterSink::FilterSink(Filter filter, Sink& next) : filter_(std::move(filter)), next_(next) {}
 
 Status FilterSink::header(const Header& header) {
-  for (const std::string& wanted : filter_.devices) {
-    const auto number = parse_device_number(wanted);
-    if (number) device_ids_.insert(*number);
-    for (const Device& device : header.devices)
-      if (device.name == wanted) device_ids_.insert(device.id);
-  }
-  for (const Device& device : header.devices)
-    if (device.disk != 0 && device_ids_.count(device.disk) != 0) device_ids_.insert(device.id);
+  device_ids_ = device_ids(filter_, header.devices);
   return next_.header(header);
 }
 

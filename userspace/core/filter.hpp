@@ -35,6 +35,9 @@ struct Filter {
 // whatever the pattern: both may come from a stranger.
 bool glob_match(std::string_view pattern, std::string_view text);
 
+// The devices that the filter names, partitions of disks included.
+std::set<uint32_t> device_ids(const Filter& filter, const std::vector<Device>& devices);
+
 // Hands on what passes the filter. A block request usually arrives before the requests that own it
 // end: it is held until one of them passes (then it goes first) or none did. Effects and flows pass
 // if one of their requests did. A transfer or effect passes whole, with all its owners. What no

@@ -1,0 +1,111 @@
+// `iohops record`: its options. What it does is in record_run.cpp.
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <bit>
+#include <memory>
+
+#include "cli/arguments.hpp"
+#include "cli/subcommand.hpp"
+#include "cli/units.hpp"
+#include "core/form.hpp"
+
+namespace iohops {
+namespace {
+
+constexpr uint64_t kSmallestRing = 4096;
+constexpr uint64_t kLargestRing = uint64_t{1} << 30;
+constexpr const char* kDefaultOutput = "trace.jsonl";
+
+struct Arguments {
+  CommonArguments common;
+  TargetArguments target;
+  FilterArguments filter;
+  std::string duration, output, raw, max_lost, ring;
+};
+
+Status finish_outputs(const Arguments& arguments, RecordOptions& options) {
+  options.raw = arguments.raw;
+  options.output = arguments.output;
+  if (options.output.empty() && options.raw.empty()) options.output = kDefaultOutput;
+  if (!options.output.empty() && options.output == options.raw)
+    return Error{ErrorKind::kUsage, "-o and --raw name the same file " + options.raw};
+  if (options.output.empty()) return {};
+  auto form = form_of(options.output);
+  return form ? Status{} : Status{form.error()};
+}
+
+Status finish_ring(const std::string& text, RecordOptions& options) {
+  if (text.empty()) return {};
+  auto bytes = parse_size(text);
+  if (!bytes) return about("--ring", bytes.error());
+  if (*bytes < kSmallestRing || *bytes > kLargestRing)
+    return Error{ErrorKind::kUsage, "--ring: '" + text + "' is not between 4K and 1G"};
+  options.ring_bytes = std::bit_ceil(*bytes);
+  return {};
+}
+
+Result<Invocation> finish(const Arguments& arguments, const Surroundings& surroundings) {
+  RecordOptions options;
+  auto common = arguments.common.finish(surroundings);
+  if (!common) return common.error();
+  options.common = std::move(*common);
+  auto target = arguments.target.finish(surroundings);
+  if (!target) return target.error();
+  options.target = std::move(*target);
+  auto filter = arguments.filter.finish();
+  if (!filter) return filter.error();
+  options.filter = std::move(*filter);
+  if (!arguments.duration.empty()) {
+    auto duration = parse_duration(arguments.duration, BareNumber::kSeconds);
+    if (!duration) return about("-d", duration.error());
+    options.duration_ns = *duration;
+  }
+  if (!arguments.max_lost.empty()) {
+    auto limit = parse_loss_limit(arguments.max_lost);
+    if (!limit) return about("--max-lost", limit.error());
+    options.max_lost = *limit;
+  }
+  if (Status ring = finish_ring(arguments.ring, options); !ring) return ring.error();
+  if (Status outputs = finish_outputs(arguments, options); !outputs) return outputs.error();
+  return Invocation(std::move(options));
+}
+
+}  // namespace
+
+Finish declare_record(CLI::App& app) {
+  const auto arguments = std::make_shared<Arguments>();
+  app.description("record every I/O request of a target");
+  set_help(app, "[TARGET] [FILTER] [-d DUR] [-o FILE|-] [--raw FILE] [-- CMD ARG...]",
+           R"help(Examples:
+  iohops record -p 4242 -d 10s                    into trace.jsonl
+  iohops record -p "$(pgrep -d, postgres)" -f     all of them and their children, until Ctrl-C
+  iohops record -o cp.json -- cp big copy         one JSON document; ends with the command
+  iohops record -a --op fsync --min-latency 1ms -o - | jq .duration_ns
+
+The suffix of FILE picks the form: .jsonl JSON Lines, .json one document, .zst behind it
+compressed. The target is never stopped or slowed to a halt; a command that is still running
+when the recording ends goes on.)help");
+  arguments->target.declare(app);
+  app.add_option("-d,--duration", arguments->duration, "stop after this long: 10s, 500ms, 5m")
+      ->option_text("DUR")
+      ->type_name("DUR");
+  app.add_option("-o,--output", arguments->output,
+                 "write JSON there, - is stdout (trace.jsonl, unless --raw is given)")
+      ->option_text("FILE|-")
+      ->type_name("FILE");
+  app.add_option("--raw", arguments->raw, "keep the raw records there, for iohops replay")
+      ->option_text("FILE")
+      ->type_name("FILE");
+  app.add_option("--max-lost", arguments->max_lost, "exit with 7 if more was lost: 0, 1000, 0.1%")
+      ->option_text("N|N%")
+      ->type_name("LIMIT");
+  app.add_option("--ring", arguments->ring, "size of each CPU's ring buffer, if records are lost")
+      ->option_text("SIZE")
+      ->type_name("SIZE");
+  arguments->filter.declare(app, true);
+  arguments->common.declare(app);
+  return [arguments](const Surroundings& surroundings) { return finish(*arguments, surroundings); };
+}
+
+}  // namespace iohops

@@ -1,0 +1,110 @@
+// `iohops replay`: a raw recording once more through the rebuild, into JSON.
+#include <fmt/format.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <cstdio>
+#include <memory>
+
+#include "cli/arguments.hpp"
+#include "cli/conversion.hpp"
+#include "cli/subcommand.hpp"
+#include "core/form.hpp"
+#include "core/raw.hpp"
+#include "sinks/json_header.hpp"
+#include "sinks/json_writer.hpp"
+#include "sinks/text.hpp"
+#include "system/input_file.hpp"
+#include "system/output_file.hpp"
+
+namespace iohops {
+namespace {
+
+struct Arguments {
+  CommonArguments common;
+  FilterArguments filter;
+  std::string input, output;
+};
+
+Result<Invocation> finish(const Arguments& arguments, const Surroundings& surroundings) {
+  ReplayOptions options;
+  auto common = arguments.common.finish(surroundings);
+  if (!common) return common.error();
+  options.common = std::move(*common);
+  auto filter = arguments.filter.finish();
+  if (!filter) return filter.error();
+  options.filter = std::move(*filter);
+  if (arguments.input.empty() || arguments.output.empty())
+    return Error{ErrorKind::kUsage,
+                 "replay reads a raw recording and writes JSON: iohops replay RAW -o FILE|-"};
+  auto form = form_of(arguments.output);
+  if (!form) return form.error();
+  options.input = arguments.input;
+  options.output = arguments.output;
+  return Invocation(std::move(options));
+}
+
+// All records through the conversion; the summary of what there was.
+Result<Summary> convert(RawReader& raw, Conversion& conversion) {
+  if (Status begun = conversion.begin(); !begun) return begun.error();
+  for (;;) {
+    Result<Record> record = raw.next();
+    if (!record) return record.error();
+    if (record->empty()) return conversion.finish();
+    if (Status fed = conversion.feed(*record); !fed) return fed.error();
+  }
+}
+
+void tell(const ReplayOptions& options, const RawReader& raw, const Summary& summary) {
+  if (summary.stop_reason.empty())
+    fmt::print(stderr, "iohops: {} was cut short after {} bytes: no summary was written\n",
+               text::escape(options.input), text::grouped(raw.offset()));
+  if (options.common.quiet) return;
+  fmt::print(stderr, "iohops: {}, {} requests, {} lost -> {}\n",
+             text::duration(summary.duration_ns), text::grouped(summary.requests),
+             text::grouped(summary.lost_total()), text::escape(options.output));
+}
+
+}  // namespace
+
+Finish declare_replay(CLI::App& app) {
+  const auto arguments = std::make_shared<Arguments>();
+  app.description("turn a raw recording into JSON");
+  set_help(app, "RAW -o FILE|- [FILTER]",
+           "The JSON is the same as record would have written. The raw recording is what a bug "
+           "report needs.");
+  app.add_option("RAW", arguments->input, "what record --raw wrote, - is stdin")->type_name("FILE");
+  app.add_option("-o,--output", arguments->output, "write JSON there, - is stdout")
+      ->option_text("FILE|-")
+      ->type_name("FILE");
+  arguments->filter.declare(app, true);
+  arguments->common.declare(app);
+  return [arguments](const Surroundings& surroundings) { return finish(*arguments, surroundings); };
+}
+
+Result<int> run_replay(const ReplayOptions& options) {
+  Result<std::unique_ptr<ByteReader>> input = open_input(options.input);
+  if (!input) return input.error();
+  RawReader raw(**input);
+  if (Status opened = raw.open(); !opened) return about(options.input, opened.error());
+  Result<Header> header = parse_header(raw.header_json());
+  if (!header) return about(options.input, header.error());
+  const Result<Form> form = form_of(options.output);
+  if (!form) return form.error();
+  Result<std::unique_ptr<ByteWriter>> output = open_output(options.output);
+  if (!output) return output.error();
+
+  JsonWriter json(**output, *form);
+  Conversion conversion(*header, raw.start_ns(), options.filter, &json);
+  Result<Summary> summary = convert(raw, conversion);
+  if (!summary) {
+    const bool input_failed = summary.error().kind == ErrorKind::kDamaged;
+    return input_failed ? about(options.input, summary.error()) : summary.error();
+  }
+  if (Status closed = (*output)->close(); !closed) return closed.error();
+  tell(options, raw, *summary);
+  return 0;
+}
+
+}  // namespace iohops
