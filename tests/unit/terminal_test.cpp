@@ -50,7 +50,7 @@ class OnTerminal {
       kill(child_, SIGKILL);
       waitpid(child_, nullptr, 0);
     }
-    close(master_);
+    if (master_ >= 0) close(master_);
     close(slave_);
   }
 
@@ -83,6 +83,10 @@ class OnTerminal {
     tcgetattr(slave_, &now);
     return now.c_lflag == before_.c_lflag && now.c_iflag == before_.c_iflag &&
            now.c_oflag == before_.c_oflag && memcmp(now.c_cc, before_.c_cc, sizeof now.c_cc) == 0;
+  }
+  void hang_up() {
+    close(master_);
+    master_ = -1;
   }
   const std::string& shown() const { return shown_; }
   void forget() { shown_.clear(); }
@@ -151,6 +155,16 @@ TEST(Terminal, a_resized_terminal_is_drawn_anew) {
   child.type("o");  // any key: a signal could come before the child waits
   ASSERT_TRUE(child.shows("~")) << "30 columns cannot hold the hints";
   child.type("q");
+  EXPECT_EQ(child.end(), 0);
+}
+
+TEST(Terminal, a_terminal_that_goes_away_ends_top) {
+  OnTerminal child([] {
+    signal(SIGHUP, SIG_IGN);
+    return show_top(false);
+  });
+  ASSERT_TRUE(child.shows("q quit"));
+  child.hang_up();
   EXPECT_EQ(child.end(), 0);
 }
 

@@ -42,6 +42,7 @@ TEST(Text, rates_and_ratios_do_not_hide_the_small_ones) {
   EXPECT_EQ(ratio(0.001), "<0.01");
   EXPECT_EQ(ratio(256), "256");
   EXPECT_EQ(ratio(524288), "524,288");
+  EXPECT_EQ(ratio(2'003'945), "2.00 M");
   EXPECT_EQ(grouped(4410), "4,410");
   EXPECT_EQ(grouped(999), "999");
   EXPECT_EQ(grouped(1'234'567), "1,234,567");

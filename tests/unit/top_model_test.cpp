@@ -377,6 +377,22 @@ TEST_F(Top, idle_rows_can_be_hidden) {
   EXPECT_EQ(names(), "writer");
 }
 
+TEST_F(Top, a_process_that_ended_leaves_when_nothing_is_done_for_it_any_more) {
+  requests(42, 1, WIRE_OP_WRITE, 10, 4096);
+  requests(43, 2, WIRE_OP_READ, 10, 4096);
+  sample();
+  Process ended;
+  ended.pid = 42;
+  ended.comm = "reader";
+  ended.exit_ns = 1;
+  model.name_process(ended);
+  tally(0, 1, WIRE_OP_DEVICE).writeback_bytes = 40960;
+  sample();
+  EXPECT_EQ(names(), "reader writer") << "its data is still being written";
+  sample();
+  EXPECT_EQ(names(), "writer");
+}
+
 TEST_F(Top, the_interval_moves_in_steps_between_its_bounds) {
   EXPECT_EQ(model.interval().count(), 1000);
   press(U'+');

@@ -16,6 +16,11 @@ std::string per_byte(uint64_t bytes, uint64_t returned) {
   return text::ratio(static_cast<double>(bytes) / static_cast<double>(returned));
 }
 
+// A sync or a fault returns no bytes: what it made others move is said in bytes.
+std::string per_byte_or_bytes(uint64_t bytes, uint64_t returned) {
+  return returned == 0 && bytes > 0 ? text::bytes(bytes) : per_byte(bytes, returned);
+}
+
 std::string hit(const OpTotals& totals) {
   const uint64_t cached = totals.hit_bytes + totals.miss_bytes;
   return text::percent(static_cast<double>(totals.hit_bytes), static_cast<double>(cached));
@@ -149,13 +154,10 @@ std::vector<ReportPage::GroupColumn> ReportPage::group_columns(bool later) const
        }},
       {"copies/B",
        [](const GroupTotals& g) {
-         return per_byte(g.totals.cpu_copy_bytes, g.totals.returned_bytes);
+         return per_byte_or_bytes(g.totals.cpu_copy_bytes, g.totals.returned_bytes);
        }},
       {"DMA/B", [](const GroupTotals& g) {
-         // A sync returns no bytes: what it made a device do is said in bytes.
-         if (g.totals.returned_bytes == 0 && g.totals.dma_bytes > 0)
-           return text::bytes(g.totals.dma_bytes);
-         return per_byte(g.totals.dma_bytes, g.totals.returned_bytes);
+         return per_byte_or_bytes(g.totals.dma_bytes, g.totals.returned_bytes);
        }}};
   if (later)
     columns.push_back({"later", [=](const GroupTotals& g) {

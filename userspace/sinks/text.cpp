@@ -201,6 +201,7 @@ std::string megabytes(double per_second) {
 
 std::string ratio(double x) {
   if (x > 0 && x < 0.005) return "<0.01";
+  if (x >= 999'999.5) return rate(x);
   return x < 999.5 ? three_digits(x) : grouped(static_cast<uint64_t>(std::llround(x)));
 }
 

@@ -31,7 +31,7 @@ std::string bytes(uint64_t n);                // 512 B, 64.0 KiB, 1.31 GiB: thre
 std::string duration(uint64_t ns);            // 840 ns, 3.1 us, 1.9 ms, 12.4 s, 3 min 20 s
 std::string rate(double per_second);          // 0.4, 12.0, 980, 41.1 k, 1.20 M
 std::string megabytes(double per_second);     // MB (10^6) with one digit: 0.0, 322.0
-std::string ratio(double x);                  // 0.07, 1.00, 12.4, 256
+std::string ratio(double x);                  // 0.07, 1.00, 12.4, 256, 34,328, 2.00 M
 std::string percent(double part, double of);  // 93.8; kUnknown if of == 0. Never rounds up to 100.0
 
 std::string words(std::string_view name);  // "page_cache" -> "page cache"

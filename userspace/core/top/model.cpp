@@ -105,7 +105,12 @@ TopRow TopModel::blank_row(const TopDelta& delta) const {
 }
 
 bool TopModel::passes(const TopRow& row) const {
-  if (active_only_ && row.figures.idle()) return false;
+  if (row.figures.idle()) {
+    if (active_only_) return false;
+    // A process that ended stays for as long as the device works for it.
+    const Process* process = row.pid == 0 ? nullptr : tallies_.process(row.pid);
+    if (process != nullptr && process->exit_ns) return false;
+  }
   return contains(row.name, filter_);
 }
 

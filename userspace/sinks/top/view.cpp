@@ -3,6 +3,7 @@
 
 #define NCURSES_NOMACROS  // functions only: macros named move, erase or timeout are no good
 #include <curses.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -199,14 +200,18 @@ int TopScreen::input_fd() const { return STDIN_FILENO; }
 bool TopScreen::handle_input(TopModel& model) {
   Terminal::follow_size();
   const auto page = top_table_rows(static_cast<size_t>(std::max(1, LINES)));
+  bool silent = true;
   while (const auto key = Terminal::read_key()) {
+    silent = false;
     if (key->code == Code::kCharacter && key->character == 0x0c) {  // Ctrl-L
       clearok(curscr, TRUE);
       continue;
     }
     if (!model.handle(*key, page)) return false;
   }
-  return true;
+  // A terminal that is gone is readable for ever and never has a key.
+  pollfd input{STDIN_FILENO, 0, 0};
+  return !silent || poll(&input, 1, 0) == 0;
 }
 
 void TopScreen::draw(const TopModel& model) {
