@@ -364,6 +364,7 @@ uint64_t Story::completes(const std::vector<Bio>& bios, How how) {
   for (const Bio& bio : bios) record.bytes += bio.part.bytes;
   record.dev = how.dev;
   record.op_flags = bios.front().part.op_flags | how.op_flags;
+  if (how.drops_preflush) record.op_flags &= ~blk::kPreflush;
   record.error = how.error;
   record.bios = static_cast<uint32_t>(bios.size());
   record.issues = how.issues;

@@ -140,7 +140,8 @@ class Story {
     uint64_t bounced_bytes = 0;
     int32_t error = 0;
     uint32_t transfer_flags = 0;
-    uint32_t op_flags = 0;  // added to those of the first bio
+    uint32_t op_flags = 0;        // added to those of the first bio
+    bool drops_preflush = false;  // as the kernel does for a bio that is an empty flush
   };
   // One block request with these bios completes; its id is returned.
   uint64_t completes(const std::vector<Bio>& bios, How how);

@@ -5,13 +5,14 @@
 
 namespace iohops::blk {
 
-std::string_view op_name(uint32_t flags, uint64_t bytes) {
-  if (is_flush(flags, bytes)) return "flush";
+std::string_view op_name(uint32_t flags) {
   switch (op(flags)) {
     case kRead:
       return "read";
     case kWrite:
       return "write";
+    case kFlush:
+      return "flush";
     case kDiscard:
       return "discard";
     case kSecureErase:

@@ -36,7 +36,7 @@ inline bool is_flush(uint32_t flags, uint64_t bytes) {
   return op(flags) == kFlush || (bytes == 0 && is_write(flags) && (flags & kPreflush) != 0);
 }
 
-std::string_view op_name(uint32_t flags, uint64_t bytes);
+std::string_view op_name(uint32_t flags);
 void append_flag_names(uint32_t flags, std::vector<std::string_view>& names);
 
 }  // namespace iohops::blk

@@ -213,15 +213,17 @@ Status emit_transfer(RebuildState& s, const PendingTransfer& transfer) {
   Transfer& out = s.transfer;
   out.id = record.id;
   out.device = record.dev;
-  out.op = blk::op_name(record.op_flags, record.bytes);
   out.flags.clear();
   blk::append_flag_names(record.op_flags, out.flags);
-  out.sector = blk::is_flush(record.op_flags, record.bytes) ? 0 : record.sector;
   out.bytes = record.bytes;
   out.bios = record.bios;
   out.requeues = record.issues > 0 ? record.issues - 1 : 0;
   out.error = record.error;
   out.cause = main_cause(transfer);
+  // The request of an empty flush has lost the flag by which its bio asked for one.
+  const bool flush = out.cause == Cause::kFlush;
+  out.op = flush ? "flush" : blk::op_name(record.op_flags);
+  out.sector = flush ? 0 : record.sector;
   fill_times(s, transfer, out);
   fill_owners(transfer, out);
   fill_place(s, transfer, out);

@@ -174,8 +174,10 @@ Status hand_out(RebuildState& s, const wire_request_detail& record, RequestId id
   r.cache = CacheOutcome::kNone;
   r.cpu_copies = 0;
   r.cpu_copy_bytes = 0;
-  r.miss_bytes = verdict.miss_bytes;
-  r.readahead_bytes = verdict.readahead_bytes;
+  // Pages that a write adds are filled by it: they were not missed.
+  const bool wrote = family(request.op) == OpFamily::kWrite;
+  r.miss_bytes = wrote ? 0 : verdict.miss_bytes;
+  r.readahead_bytes = wrote ? 0 : verdict.readahead_bytes;
   r.dirtied_bytes = record.dirtied_bytes;
   r.voluntary_switches = record.voluntary;
   r.involuntary_switches = record.involuntary;
