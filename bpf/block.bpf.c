@@ -13,8 +13,11 @@
  */
 #include "request.h"
 
-#define REQ_OP_BITS 8
+/* include/linux/blk_types.h */
+#define REQ_OP_MASK 0xff
+#define REQ_OP_READ 0
 #define REQ_OP_WRITE 1
+#define REQ_OP_ZONE_APPEND 7
 #define PAGE_MAPPING_FLAGS 3UL
 #define TMPFS_MAGIC 0x01021994
 #define HUGETLBFS_MAGIC 0x958458f6
@@ -249,11 +252,15 @@ static __always_inline u64 new_transfer(void)
 
 static __always_inline void tally_transfer(const struct wire_bio_part *part)
 {
-	struct wire_tally *row = find_tally(part->owner.tgid, part->file, WIRE_OP_DEVICE, 0);
+	u32 op = part->op_flags & REQ_OP_MASK;
+	struct wire_tally *row;
 
+	if (op != REQ_OP_READ && op != REQ_OP_WRITE && op != REQ_OP_ZONE_APPEND)
+		return; /* a discard or a flush moves no data */
+	row = find_tally(part->owner.tgid, part->file, WIRE_OP_DEVICE, 0);
 	if (!row)
 		return;
-	if ((part->op_flags & ((1 << REQ_OP_BITS) - 1)) != REQ_OP_WRITE)
+	if (op == REQ_OP_READ)
 		row->read_bytes += part->bytes;
 	else if (part->owner.tgid)
 		row->written_bytes += part->bytes;

@@ -80,6 +80,16 @@ int BPF_PROG(sched_switch, bool preempted, struct task_struct *prev, struct task
 	return 0;
 }
 
+static __always_inline bool add_target(u32 tgid)
+{
+	if (bpf_map_update_elem(&targets, &tgid, &tgid, BPF_ANY)) {
+		count_loss(WIRE_LOSS_THREADS_FULL);
+		return false;
+	}
+	targets_near[tgid & 0xffff] = 1;
+	return true;
+}
+
 SEC("?tp_btf/sched_process_fork")
 int BPF_PROG(sched_fork, struct task_struct *parent, struct task_struct *child)
 {
@@ -89,13 +99,8 @@ int BPF_PROG(sched_fork, struct task_struct *parent, struct task_struct *child)
 		return 0; /* a thread needs no mark: its tgid is traced already */
 	if (scope == SCOPE_ONE || (scope == SCOPE_SET && !follow))
 		return 0;
-	if (scope == SCOPE_SET) {
-		if (bpf_map_update_elem(&targets, &tgid, &pid, BPF_ANY)) {
-			count_loss(WIRE_LOSS_THREADS_FULL);
-			return 0;
-		}
-		targets_near[tgid & 0xffff] = 1;
-	}
+	if (scope == SCOPE_SET && !add_target(tgid))
+		return 0;
 	bpf_map_update_elem(&named_processes, &tgid, &pid, BPF_ANY);
 	emit_process(child, WIRE_PROCESS_FORK);
 	return 0;
@@ -104,7 +109,16 @@ int BPF_PROG(sched_fork, struct task_struct *parent, struct task_struct *child)
 SEC("?tp_btf/sched_process_exec")
 int BPF_PROG(sched_exec, struct task_struct *task, int old_pid)
 {
-	if (!is_traced(task->tgid))
+	u32 tgid = task->tgid;
+
+	if (awaited_tgid && tgid == awaited_tgid) {
+		awaited_tgid = 0;
+		if (scope == SCOPE_ONE)
+			only_tgid = tgid;
+		else if (scope == SCOPE_SET)
+			add_target(tgid);
+	}
+	if (!is_traced(tgid))
 		return 0;
 	/* exec from another thread than the leader: it took over the leader's id */
 	if (old_pid != task->pid)

@@ -34,6 +34,7 @@ const volatile __u32 self_devs[4] __weak = {};
 
 /* ---- set while tracing ---- */
 __u32 only_tgid __weak = 0; /* SCOPE_ONE: 0 until armed, and again when the process is gone */
+__u32 awaited_tgid __weak = 0; /* -- CMD: traced from its exec on; before, it is still us */
 bool armed __weak = false; /* SCOPE_ALL and everything that is not per process */
 /* SCOPE_SET: a byte for each tgid modulo 65536 tells "perhaps" without a map lookup; the hash
  * decides. A lookup miss costs 19-26 ns, on every system call of every other process. */

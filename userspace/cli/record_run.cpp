@@ -134,6 +134,7 @@ Status Recording::load() {
   session.own_files = own_files(options_);
   for (const TargetProcess& target : targets_) session.pids.push_back(target.pid);
   if (child_) session.pids.push_back(child_->pid());
+  session.from_exec = child_.has_value();
   Result<std::unique_ptr<Session>> loaded = Session::load(session, plan_);
   if (!loaded) return loaded.error();
   session_ = std::move(*loaded);

@@ -115,6 +115,7 @@ Status Top::load() {
   session.tally = true;
   for (const TargetProcess& target : targets_) session.pids.push_back(target.pid);
   if (child_) session.pids.push_back(child_->pid());
+  session.from_exec = child_.has_value();
   Result<std::unique_ptr<Session>> loaded = Session::load(session, plan);
   if (!loaded) return loaded.error();
   session_ = std::move(*loaded);

@@ -52,6 +52,10 @@ std::string verifier_reason(int error) {
   return std::strerror(error);
 }
 
+uint64_t nanoseconds(const timespec& time) {
+  return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(time.tv_nsec);
+}
+
 void number_syscalls(uint8_t* op_of) {
   op_of[SYS_read] = WIRE_OP_READ;
   op_of[SYS_write] = WIRE_OP_WRITE;
@@ -203,6 +207,11 @@ uint64_t Session::arm() {
   auto& state = *skeleton_->bss;
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);
+  if (options_.from_exec) {
+    std::atomic_ref(state.awaited_tgid).store(options_.pids.front(), std::memory_order_release);
+    std::atomic_ref(state.armed).store(true, std::memory_order_release);
+    return nanoseconds(now);
+  }
   const int targets = bpf_map__fd(skeleton_->maps.targets);
   for (uint32_t pid : options_.pids) {
     bpf_map_update_elem(targets, &pid, &pid, BPF_ANY);
@@ -211,11 +220,12 @@ uint64_t Session::arm() {
   std::atomic_ref(state.armed).store(true, std::memory_order_release);
   if (options_.pids.size() == 1)
     std::atomic_ref(state.only_tgid).store(options_.pids.front(), std::memory_order_release);
-  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+  return nanoseconds(now);
 }
 
 void Session::disarm() {
   auto& state = *skeleton_->bss;
+  std::atomic_ref(state.awaited_tgid).store(0, std::memory_order_release);
   std::atomic_ref(state.only_tgid).store(0, std::memory_order_release);
   for (auto& near : state.targets_near) std::atomic_ref(near).store(0, std::memory_order_relaxed);
   std::atomic_ref(state.armed).store(false, std::memory_order_release);
@@ -291,6 +301,10 @@ size_t Session::bios_in_flight() const {
 bool Session::targets_left() const {
   uint32_t key = 0;
   return bpf_map_get_next_key(bpf_map__fd(skeleton_->maps.targets), nullptr, &key) == 0;
+}
+
+void Session::forget_tally(const wire_tally_key& key) {
+  bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.tallies), &key);
 }
 
 std::vector<TallyRow> Session::tallies() const {

@@ -24,7 +24,8 @@ struct SessionOptions {
   std::vector<uint32_t> pids;  // empty: `all`
   bool all = false;
   bool follow = false;
-  bool tally = false;                  // top: add up in the kernel
+  bool from_exec = false;  // the one pid is a command that has not run yet: trace from its exec on
+  bool tally = false;      // top: add up in the kernel
   std::optional<uint64_t> ring_bytes;  // of one ring; unset: 8 MiB, less with many CPUs
   std::vector<std::pair<uint32_t, uint64_t>> own_files;  // (kernel dev_t, inode) never traced
 };
@@ -64,6 +65,7 @@ class Session {
   size_t bios_in_flight() const;
   bool targets_left() const;  // SCOPE_SET: a traced process is alive
   std::vector<TallyRow> tallies() const;
+  void forget_tally(const wire_tally_key& key);
   // Run time of all programs; nullopt unless kernel.bpf_stats_enabled is set.
   std::optional<uint64_t> bpf_run_ns() const;
   uint64_t ring_peak_bytes() const { return ring_peak_; }
