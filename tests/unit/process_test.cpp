@@ -192,6 +192,9 @@ TEST(Command, failed_exec_is_numbered_as_by_a_shell) {
                      {orphan, 127, "interpreter"},
                      {"/tmp", 126, "Permission denied"}};
   for (const auto& expected : cases) {
+    // What can be known before: everything but a missing interpreter.
+    EXPECT_EQ(find_command(expected.command).exit_code,
+              expected.command == orphan ? 0 : expected.exit_code);
     auto child = Child::spawn_held({expected.command});
     ASSERT_TRUE(child);
     const StartFailure failure = child->release();
@@ -200,6 +203,20 @@ TEST(Command, failed_exec_is_numbered_as_by_a_shell) {
     EXPECT_NE(failure.message.find(expected.command), std::string::npos) << failure.message;
     EXPECT_TRUE(child->wait());
   }
+}
+
+TEST(Command, is_looked_for_as_exec_does) {
+  EXPECT_FALSE(find_command("sh"));
+  EXPECT_FALSE(find_command("/bin/sh"));
+  EXPECT_EQ(find_command("").exit_code, 127);
+  EXPECT_EQ(find_command("/bin/sh/x").exit_code, 127);
+  Directory directory;
+  directory.file("iohops-plain", "x", 0600);
+  const std::string path = getenv("PATH");
+  setenv("PATH", (directory.path("") + ":/nonexistent").c_str(), 1);
+  EXPECT_EQ(find_command("iohops-plain").exit_code, 126);
+  EXPECT_EQ(find_command("sh").exit_code, 127);
+  setenv("PATH", path.c_str(), 1);
 }
 
 TEST(Command, killed_while_held_is_told_by_its_status) {

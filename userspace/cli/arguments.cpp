@@ -57,6 +57,14 @@ class HelpFormatter : public CLI::Formatter {
     return "\nUsage: iohops " + (top ? std::string() : app->get_name() + " ") + usage_ + "\n";
   }
 
+  // The base class leaves two empty lines between groups.
+  std::string make_help(const CLI::App* app, std::string name,
+                        CLI::AppFormatMode mode) const override {
+    std::string help = CLI::Formatter::make_help(app, std::move(name), mode);
+    for (size_t at = 0; (at = help.find("\n\n\n", at)) != std::string::npos;) help.erase(at, 1);
+    return help;
+  }
+
  private:
   std::string usage_;
 };
@@ -74,7 +82,7 @@ void set_help(CLI::App& app, const std::string& usage, const std::string& exampl
 
 void CommonArguments::declare(CLI::App& app) {
   app.add_flag("-q,--quiet", quiet_, "errors and warnings only")->group("Common");
-  app.add_flag("-v,--verbose", verbosity_, "say more; twice: what libbpf says")->group("Common");
+  app.add_flag("-v,--verbose", verbosity_, "say more on stderr")->group("Common");
   app.add_option("--color", color_,
                  "auto: when stderr or stdout is a terminal (and NO_COLOR unset)")
       ->check(CLI::IsMember({"auto", "always", "never"}))

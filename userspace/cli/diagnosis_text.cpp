@@ -37,20 +37,24 @@ class Page {
   void table(const Table& rows) {
     for (const std::string& row : rows.lines(width_, 4)) line(row);
   }
-  // Words of a sentence in lines that fit, behind an indentation.
-  void wrapped(std::string_view text, size_t indent) {
-    const std::string blank(indent, ' ');
-    std::string current;
-    while (!text.empty()) {
-      const std::string_view word = text.substr(0, text.find(' '));
-      text.remove_prefix(std::min(word.size() + 1, text.size()));
-      if (!current.empty() && indent + current.size() + 1 + word.size() > width_) {
-        line(blank + current);
-        current.clear();
+  // A sentence in lines that fit, behind what already stands on the first and blanks on the others.
+  void wrapped(const std::string& first, std::string_view sentence) {
+    if (sentence.empty()) return line(first.substr(0, first.find_last_not_of(' ') + 1));
+    const std::string blank(text::width(first), ' ');
+    std::string current = first;
+    bool empty = true;
+    while (!sentence.empty()) {
+      const std::string_view word = sentence.substr(0, sentence.find(' '));
+      sentence.remove_prefix(std::min(word.size() + 1, sentence.size()));
+      if (!empty && text::width(current) + 1 + text::width(word) > width_) {
+        line(current);
+        current = blank;
+        empty = true;
       }
-      current.append(current.empty() ? "" : " ").append(word);
+      current.append(empty ? "" : " ").append(word);
+      empty = false;
     }
-    if (!current.empty()) line(blank + current);
+    line(current);
   }
 
   void verdict() {
@@ -63,39 +67,41 @@ class Page {
     line(where + paint_(Style::kWarn, d_.error->kind == ErrorKind::kPermission
                                           ? "you may not trace"
                                           : "tracing is not possible"));
-    // What setcap would do stands among the fixes.
+    // The first sentence; what to do about it stands at the end of the page.
     const std::string& message = d_.error->message;
-    wrapped(text::escape(message.substr(0, message.find('\n'))), 2);
+    wrapped("  ", text::escape(message.substr(0, message.find(". "))));
   }
 
   void facts() {
-    Table facts({{"", Table::Align::kLeft}, {"", Table::Align::kLeft, true}});
-    facts.row({"BTF", d_.host.btf ? "yes" : "no"});
-    facts.row({"lockdown", std::string(name(d_.host.lockdown))});
     std::string capabilities = d_.privileges.all ? "all" : "";
-    for (const std::string& missing : d_.privileges.missing) capabilities += "no " + missing + "  ";
-    for (const std::string& wanted : d_.privileges.wanted) capabilities += "no " + wanted + "  ";
+    for (const auto* names : {&d_.privileges.missing, &d_.privileges.wanted})
+      for (const std::string& name : *names)
+        capabilities += (capabilities.empty() ? "no " : ", no ") + name;
     if (d_.privileges.user_namespace) capabilities = "none outside this user namespace";
-    facts.row({"capabilities", capabilities});
-    facts.row({"trial",
-               d_.tried ? fmt::format("all programs loaded and attached in {:.0f} ms", d_.trial_ms)
-                        : "the programs were not loaded"});
-    out_ += "\n";
-    table(facts);
+    line("");
+    line(fmt::format("    {:<16}{}", "BTF", d_.host.btf ? "yes" : "no"));
+    line(fmt::format("    {:<16}{}", "lockdown", name(d_.host.lockdown)));
+    line(fmt::format("    {:<16}{}", "capabilities", capabilities));
+    line(fmt::format("    {:<16}{}", "trial",
+                     d_.tried
+                         ? fmt::format("all programs loaded and attached in {:.0f} ms", d_.trial_ms)
+                         : "the programs were not loaded"));
   }
 
   void figures() {
+    // In the order of the report; a figure that cannot be known at all is missing here and stands
+    // among the hooks.
+    static constexpr std::string_view kFigures[] = {
+        "mode_switches", "cpu_copies", "dma", "page_cache", "page_faults", "writeback", "off_cpu"};
     if (d_.evidence.empty()) return;
-    heading("HOW EACH FIGURE WILL BE KNOWN");
-    Table rows(
-        {{"", Table::Align::kLeft}, {"", Table::Align::kLeft}, {"", Table::Align::kLeft, true}});
-    size_t widest = 0;
-    for (const auto& [figure, grade] : d_.evidence) widest = std::max(widest, figure.size());
-    for (const auto& [figure, grade] : d_.evidence) {
-      std::string words = figure;
+    heading("HOW EACH FIGURE WILL BE KNOWN, AND WHY NOT BETTER");
+    for (std::string_view figure : kFigures) {
+      const auto grade = d_.evidence.find(std::string(figure));
+      if (grade == d_.evidence.end()) continue;
+      std::string words(figure);
       std::replace(words.begin(), words.end(), '_', ' ');
-      line(fmt::format("    {:<{}}  {}", words, widest, name(grade.first)));
-      if (!grade.second.empty()) wrapped(grade.second, widest + 6 + 2);
+      wrapped(fmt::format("    {:<16}{:<10}", words, name(grade->second.first)),
+              text::escape(grade->second.second));
     }
   }
 
@@ -103,8 +109,9 @@ class Page {
   void devices() {
     if (d_.devices.empty()) return;
     heading("BLOCK DEVICES");
-    Table rows(
-        {{"", Table::Align::kLeft, true}, {"", Table::Align::kLeft}, {"", Table::Align::kLeft}});
+    Table rows({{"names", Table::Align::kLeft, true},
+                {"driver", Table::Align::kLeft},
+                {"data moves by", Table::Align::kLeft}});
     std::set<std::string> drivers;
     for (const BlockDevice& block : d_.devices) {
       if (block.device.disk != 0 || !drivers.insert(block.device.driver).second) continue;
@@ -119,8 +126,8 @@ class Page {
       }
       if (more != 0) names += fmt::format(" and {} more", more);
       rows.row({text::escape(names), text::escape(block.device.driver),
-                !block.device.dma ? "no DMA"
-                : block.dma_api   ? "DMA through the kernel's DMA layer"
+                !block.device.dma ? "CPU, or the device below"
+                : block.dma_api   ? "DMA, mapped by the kernel's DMA layer"
                                   : "DMA, past the kernel's DMA layer"});
     }
     table(rows);
@@ -135,26 +142,25 @@ class Page {
                      d_.tried ? "attached" : "attached, as far as the kernel's types tell",
                      list ? "" : "; iohops doctor --hooks lists them"));
     if (list) {
-      Table rows(
-          {{"", Table::Align::kLeft}, {"", Table::Align::kLeft}, {"", Table::Align::kLeft, true}});
-      for (const PlannedProgram& program : d_.plan.programs)
-        if (program.enabled)
-          rows.row({program.tracepoint.empty() ? "-" : program.tracepoint, program.program,
-                    program.lost});
-      table(rows);
+      line(fmt::format("    {:<32}{}", "hook", "without it is lost"));
+      for (const PlannedProgram& program : d_.plan.programs) {
+        if (!program.enabled) continue;
+        const std::string& hook = program.tracepoint.empty() ? program.program : program.tracepoint;
+        wrapped(fmt::format("    {:<32}", hook), program.lost);
+      }
     }
     for (const MissingHook& hook : missing) {
       line("    " + paint_(Style::kWarn, "missing") + " " + text::escape(hook.hook));
-      wrapped(text::escape(hook.reason), 6);
-      wrapped("lost: " + text::escape(hook.effect), 6);
+      wrapped("      ", text::escape(hook.reason));
+      wrapped("      lost: ", text::escape(hook.effect));
     }
   }
 
   void fixes() {
     if (d_.fixes.empty()) return;
-    heading("TO GET MORE");
+    heading("WHAT WOULD HELP");
     for (const Fix& fix : d_.fixes) {
-      wrapped(text::escape(fix.problem) + ":", 4);
+      wrapped("    ", text::escape(fix.problem) + ":");
       line("      " + fix.line);
     }
   }

@@ -110,9 +110,10 @@ Parser::Parser()
   set_help(*app_, "SUBCOMMAND ...", kExamples);
   for (const Subcommand& subcommand : kSubcommands) {
     CLI::App* sub = app_->add_subcommand(subcommand.name);
-    sub->set_help_flag("-h,--help", "this text")->group("Common");
+    sub->set_help_flag();  // none yet: it would pull its group to the front
     sub->allow_extras();
     finishes_.push_back(subcommand.declare(*sub));
+    sub->set_help_flag("-h,--help", "this text")->group("Common");
   }
 }
 

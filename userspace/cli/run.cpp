@@ -13,9 +13,28 @@
 #include "system/devices.hpp"
 #include "system/host.hpp"
 #include "system/output_file.hpp"
+#include "system/process.hpp"
 
 namespace iohops {
 namespace {
+
+// Names in a message may come from elsewhere; its own line breaks stay.
+std::string printable(std::string_view message) {
+  std::string lines;
+  while (!message.empty()) {
+    const std::string_view line = message.substr(0, message.find('\n'));
+    if (!lines.empty()) lines += '\n';
+    // A backslash is doubled by escape(): undone, as nobody parses this.
+    std::string escaped = text::escape(line);
+    for (size_t at = 0; (at = escaped.find("\\\\", at)) != std::string::npos; ++at)
+      escaped.erase(at, 1);
+    lines += escaped;
+    message.remove_prefix(std::min(line.size() + 1, message.size()));
+  }
+  return lines;
+}
+
+void tell(std::string_view message) { fmt::print(stderr, "iohops: {}\n", printable(message)); }
 
 // A filter by a device that does not exist would silently keep nothing.
 Status check_devices(const Filter& filter) {
@@ -49,38 +68,31 @@ Status check_before(const TargetOptions& target, const Filter& filter) {
   return check_namespace(target);
 }
 
+// What can be known to fail before anything is opened or loaded.
+template <typename Options>
+Result<int> run_traced(const Options& options, Result<int> (*run)(const Options&)) {
+  if (Status fine = check_before(options.target, options.filter); !fine) return fine.error();
+  if (!options.target.command.empty()) {
+    if (const StartFailure failure = find_command(options.target.command.front())) {
+      tell(failure.message);
+      return failure.exit_code;
+    }
+  }
+  return run(options);
+}
+
 struct Run {
   Result<int> operator()(const PrintOptions& options) const { return run_print(options); }
   Result<int> operator()(const RecordOptions& options) const {
-    if (Status fine = check_before(options.target, options.filter); !fine) return fine.error();
-    return run_record(options);
+    return run_traced(options, run_record);
   }
-  Result<int> operator()(const TopOptions& options) const {
-    if (Status fine = check_before(options.target, options.filter); !fine) return fine.error();
-    return run_top(options);
-  }
+  Result<int> operator()(const TopOptions& options) const { return run_traced(options, run_top); }
   Result<int> operator()(const ReportOptions& options) const { return run_report(options); }
   Result<int> operator()(const ReplayOptions& options) const { return run_replay(options); }
   Result<int> operator()(const DoctorOptions& options) const { return run_doctor(options); }
   Result<int> operator()(const SchemaOptions& options) const { return run_schema(options); }
   Result<int> operator()(const CompletionOptions& options) const { return run_completion(options); }
 };
-
-// Names in a message may come from elsewhere; its own line breaks stay.
-std::string printable(std::string_view message) {
-  std::string lines;
-  while (!message.empty()) {
-    const std::string_view line = message.substr(0, message.find('\n'));
-    if (!lines.empty()) lines += '\n';
-    // A backslash is doubled by escape(): undone, as nobody parses this.
-    std::string escaped = text::escape(line);
-    for (size_t at = 0; (at = escaped.find("\\\\", at)) != std::string::npos; ++at)
-      escaped.erase(at, 1);
-    lines += escaped;
-    message.remove_prefix(std::min(line.size() + 1, message.size()));
-  }
-  return lines;
-}
 
 }  // namespace
 
@@ -102,7 +114,7 @@ int run_command_line(const std::vector<std::string>& argv) {
   if (outcome) return *outcome;
   const Error& error = outcome.error();
   // An output whose reader has gone has nothing to say.
-  if (!error.message.empty()) fmt::print(stderr, "iohops: {}\n", printable(error.message));
+  if (!error.message.empty()) tell(error.message);
   return error.exit_code();
 }
 

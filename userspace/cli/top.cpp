@@ -23,11 +23,21 @@ struct Arguments {
   bool batch = false;
 };
 
+// All columns by their keys; after every `per_line` of them stands `between` instead of a comma.
+std::string sort_keys(std::string_view between, size_t per_line) {
+  std::string keys;
+  size_t listed = 0;
+  for (const TopColumnInfo& column : top_columns()) {
+    if (listed > 0) keys += listed % per_line == 0 ? between : ", ";
+    keys += column.key;
+    ++listed;
+  }
+  return keys;
+}
+
 Status check_sort(const std::string& key) {
   if (key.empty() || parse_top_column(key)) return {};
-  std::string keys;
-  for (const TopColumnInfo& column : top_columns())
-    keys += (keys.empty() ? "" : ", ") + std::string(column.key);
+  const std::string keys = sort_keys(", ", 1);
   return Error{ErrorKind::kUsage, "--sort: '" + key + "' is no column; there are " + keys};
 }
 
@@ -81,10 +91,7 @@ r reverse, Space freeze, + - interval. The kernel adds up, so single requests ar
       ->check(CLI::Range(1U, 4'000'000'000U))
       ->option_text("COUNT");
   app.add_flag("-b,--batch", arguments->batch, "plain rows (also when stdout is no terminal)");
-  std::string keys;
-  for (const TopColumnInfo& column : top_columns())
-    keys += (keys.empty() ? "" : ", ") + std::string(column.key);
-  app.add_option("--sort", arguments->sort, "column: " + keys)
+  app.add_option("--sort", arguments->sort, "by one of\n" + sort_keys(",\n", 6))
       ->option_text("COLUMN")
       ->type_name("COLUMN");
   arguments->filter.declare(app, false);

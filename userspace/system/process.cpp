@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include <charconv>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -172,6 +174,44 @@ Result<TargetProcess> open_target(uint32_t pid) {
   return target;
 }
 
+namespace {
+
+// 0: it may be executed; else the errno that exec would give.
+int exec_obstacle(const std::string& path) {
+  struct stat facts = {};
+  if (stat(path.c_str(), &facts) != 0) return errno;
+  if (!S_ISREG(facts.st_mode)) return EACCES;
+  return access(path.c_str(), X_OK) == 0 ? 0 : errno;
+}
+
+StartFailure start_failure(const std::string& name, int error, std::string reason) {
+  return {.exit_code = error == ENOENT || error == ENOTDIR ? 127 : 126,
+          .message = "cannot run " + name + ": " + std::move(reason)};
+}
+
+}  // namespace
+
+StartFailure find_command(const std::string& name) {
+  if (name.find('/') != std::string::npos) {
+    const int error = exec_obstacle(name);
+    return error == 0 ? StartFailure{} : start_failure(name, error, std::strerror(error));
+  }
+  const char* path = getenv("PATH");
+  std::string_view rest = path != nullptr ? path : "/bin:/usr/bin";
+  int denied = 0;
+  for (bool more = !name.empty(); more;) {
+    const size_t colon = rest.find(':');
+    const std::string directory(rest.substr(0, colon));
+    const int error = exec_obstacle((directory.empty() ? "." : directory) + "/" + name);
+    if (error == 0) return {};
+    if (error == EACCES) denied = error;
+    more = colon != std::string_view::npos;
+    if (more) rest.remove_prefix(colon + 1);
+  }
+  if (denied != 0) return start_failure(name, denied, std::strerror(denied));
+  return start_failure(name, ENOENT, "command not found in PATH");
+}
+
 Child::~Child() {
   if (pid_ <= 0) return;
   if (gate_) {  // never released: the child sees the end of the gate and ends by itself
@@ -250,16 +290,12 @@ StartFailure Child::release() {
   } while (got < 0 && errno == EINTR);
   report_.reset();
   if (got != static_cast<ssize_t>(sizeof error)) return {};
-  const bool not_found = error == ENOENT;
   const std::string& name = command_[0];
-  std::string message = "cannot run " + name + ": ";
-  if (not_found && name.find('/') == std::string::npos)
-    message += "command not found in PATH";
-  else if (not_found && access(name.c_str(), F_OK) == 0)
-    message += "its interpreter (first line, or ELF loader) does not exist";
-  else
-    message += std::strerror(error);
-  return {.exit_code = not_found ? 127 : 126, .message = message};
+  if (error == ENOENT && !find_command(name))
+    return start_failure(name, error, "its interpreter (first line, or ELF loader) does not exist");
+  if (error == ENOENT && name.find('/') == std::string::npos)
+    return start_failure(name, error, "command not found in PATH");
+  return start_failure(name, error, std::strerror(error));
 }
 
 Result<int> Child::wait() {

@@ -40,6 +40,10 @@ struct StartFailure {
   explicit operator bool() const { return exit_code != 0; }
 };
 
+// Whether a command would be found and may be executed, as execvp(3) looks for it. Only exec itself
+// knows the rest (an interpreter that does not exist, a broken file).
+StartFailure find_command(const std::string& name);
+
 // A command of ours. It has our standard input, output and error, our process group (Ctrl-C reaches
 // it too) and the signal settings that we were started with. If the handle goes away before the
 // release, the command never runs. It is never killed by us.
