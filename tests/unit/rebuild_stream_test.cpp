@@ -235,6 +235,18 @@ TEST(RebuildStream, request_that_never_ended_is_told_as_open) {
   EXPECT_EQ(ledger.transfers.at(0).owners.size(), 1u);
 }
 
+TEST(RebuildStream, request_whose_own_record_was_lost_is_told_as_lost) {
+  Story story;
+  const auto file = story.file("/data/a");
+  auto read = story.call(WIRE_OP_READ, file).at(0, kPage);
+  story.completes({read.adds(0, 1).reads(0, 1)});
+  story.loses(WIRE_LOSS_RING_REQUEST, 1);
+  story.ends();
+  const Request& r = story.told(false).request_of(1);
+  EXPECT_EQ(r.ended, "lost");
+  EXPECT_FALSE(r.complete);
+}
+
 TEST(RebuildStream, request_still_running_at_the_stop_keeps_what_it_asked_for) {
   Story story;
   const auto pipe = story.file("", kPipe);

@@ -128,8 +128,9 @@ struct Request {
   uint32_t dma_transfers = 0;
   uint64_t dma_bytes = 0;
   bool complete = true;  // nothing of it was lost
-  std::string_view ended =
-      {};  // empty: it returned; "aborted": the thread ended inside it; "open": still running
+  // Empty: it returned; "aborted": the thread ended inside it; "open": still running when the trace
+  // ended; "lost": its own record is missing, only its device work or waits are known.
+  std::string_view ended = {};
   bool major_fault = false;  // page faults
   bool write_fault = false;
 

@@ -118,10 +118,11 @@ void add_bounce_hops(const RebuildState& s, HeldRequest& held, const PendingTran
                      const TransferPart& part) {
   const wire_transfer& record = transfer.record;
   if (record.bounced_bytes == 0 || record.bytes == 0) return;
-  const double share = static_cast<double>(part.bytes) / static_cast<double>(record.bytes);
+  // A request is smaller than 4 GiB, and so is what it bounced: the product fits.
+  const uint64_t bounced = std::min<uint64_t>(record.bounced_bytes, UINT32_MAX);
   Hop hop;
   hop.kind = HopKind::kCpuCopy;
-  hop.bytes = static_cast<uint64_t>(share * static_cast<double>(record.bounced_bytes));
+  hop.bytes = bounced * std::min<uint64_t>(part.bytes, UINT32_MAX) / record.bytes;
   hop.at_ns = std::max(device_time(s, transfer), s.since_start(held.owner.start_ns));
   hop.end_ns = std::max(hop.at_ns, s.since_start(record.header.time_ns));
   const bool read = blk::is_read(part.bio.op_flags);

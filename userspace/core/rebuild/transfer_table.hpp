@@ -53,7 +53,7 @@ class TransferTable {
   void release(uint32_t slot);
 
  private:
-  static constexpr size_t kMaxKept = 65536;
+  static constexpr size_t kMaxKept = 4096;  // more only after their transfers were lost
   struct Kept {
     uint64_t transfer;
     wire_bio_part bio;
