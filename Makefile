@@ -84,7 +84,7 @@ unit: $(CHECK_OK) $(UNIT_BINS)         ## unit and golden tests only
 object: $(CHECK_OK) $(OBJECT_TEST)     ## load every BPF program through this kernel's verifier
 	$(Q)$(PYTHON) tests/run object
 
-live: all $(CHECK_OK) $(WORKLOADS)     ## trace real programs on this kernel (T=NAME: only those that match)
+live: all $(CHECK_OK) $(OBJECT_TEST) $(WORKLOADS)     ## trace real programs on this kernel (T=NAME: only those that match)
 	$(Q)$(PYTHON) tests/run live $(T)
 
 ifneq ($(wildcard tests/vm/run),)
@@ -114,7 +114,7 @@ SHARE := $(DESTDIR)$(PREFIX)/share
 COMPLETIONS := bash:bash-completion/completions/iohops zsh:zsh/site-functions/_iohops fish:fish/vendor_completions.d/iohops.fish
 
 install: all ## into $(DESTDIR)$(PREFIX), with shell completions
-	$(call say,INST,$(DESTDIR)$(PREFIX)/bin/iohops)install -D -m 755 $(BUILD)/iohops $(DESTDIR)$(PREFIX)/bin/iohops
+	$(call say,INST,$(DESTDIR)$(PREFIX)/bin/iohops)install -D -s -m 755 $(BUILD)/iohops $(DESTDIR)$(PREFIX)/bin/iohops
 	$(Q)for c in $(COMPLETIONS); do \
 	  to=$(SHARE)/$${c#*:}; mkdir -p $$(dirname $$to); \
 	  $(BUILD)/iohops completion $${c%%:*} >$$to || { rm -f $$to; exit 1; }; \

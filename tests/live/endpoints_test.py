@@ -10,16 +10,17 @@ def test_pipes_and_sockets_copy_each_way():
     n = 50 * 4096
     equal(trace.copies(), {("user", "pipe"): n, ("pipe", "user"): n, ("user", "socket"): n,
                            ("socket", "user"): n}, "CPU copies")
-    equal({r["path"] for r in trace.requests}, {"pipe", "socket"}, "paths")
-    equal({r["cache"] for r in trace.requests}, {"none"}, "cache")
+    calls = trace.ops("read", "write")
+    equal({(r["path"], r["cache"]) for r in calls}, {("pipe", "none"), ("socket", "none")}, "path and cache")
 
 
 def test_character_devices_copy_from_and_to_the_kernel():
     trace, oracle, _ = traced("devices", count=50)
     trace.equals_program_count(oracle)
-    equal({f["path"]: f["kind"] for f in trace.files.values()},
+    calls = trace.ops("read", "write")
+    equal({trace.path_of(r): trace.files[r["file"]]["kind"] for r in calls},
           {"/dev/null": "char", "/dev/zero": "char"}, "files")
-    equal({r["cache"] for r in trace.requests}, {"none"}, "cache")
+    equal({r["cache"] for r in calls}, {"none"}, "cache")
     equal(trace.summary["dma"]["bytes"], 0, "DMA")
 
 

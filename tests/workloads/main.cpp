@@ -84,6 +84,8 @@ bool parse(int argc, char** argv, Options& o) {
         o.count = std::strtoull(argv[i], nullptr, 10);
       else if (arg == "--threads")
         o.threads = static_cast<unsigned>(std::atoi(argv[i]));
+      else if (arg == "--pause")
+        o.pause_us = static_cast<unsigned>(std::atoi(argv[i]));
       else if (arg == "--done-fd")
         o.done_fd = std::atoi(argv[i]);
       else if (arg == "--carry")

@@ -143,9 +143,11 @@ void forever(Run& run) {
   run.start();
   int64_t requests = 0, bytes = 0;
   const size_t blocks = o.size / o.block;
-  for (; !g_leave; ++requests)
+  for (; !g_leave; ++requests) {
+    if (o.pause_us > 0) usleep(o.pause_us);
     bytes += ::pread(fd, buffer.data(), o.block,
                      static_cast<off_t>(static_cast<size_t>(requests) % blocks * o.block));
+  }
   run.facts["requests"] = requests;
   run.facts["bytes"] = bytes;
   run.stop();
@@ -159,7 +161,7 @@ const std::vector<Entry> kProcessModes = {
     {"interrupted_read", interrupted_read, "COUNT reads of an empty pipe that a signal ends"},
     {"exec", exec_self, "COUNT preads, exec, COUNT preads"},
     {"stuck_read", stuck_read, "COUNT preads, then one read that never ends"},
-    {"forever", forever, "preads until SIGTERM"},
+    {"forever", forever, "preads until SIGTERM, PAUSE microseconds before each"},
 };
 
 }  // namespace workload

@@ -24,6 +24,7 @@ struct Options {
   size_t block = 4096;    // bytes of one request
   size_t count = 64;      // requests
   unsigned threads = 16;  // threads or children
+  unsigned pause_us = 0;  // between requests, where the mode says so
   int done_fd = -1;       // closed when the measured part is over; -1: none
   bool barrier = false;   // wait for SIGUSR1 before the measured part and after it
   std::string carry;      // the exec workload: what the first image did

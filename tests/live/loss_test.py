@@ -1,0 +1,68 @@
+"""Nothing is lost without being counted: requests recorded and requests lost add up to those made."""
+import signal
+
+from lib import TMP, Recording, Trace, Workload, check, equal
+
+
+def count_of(trace, ops):
+    return len(trace.ops(*ops))
+
+
+def test_three_hundred_thousand_requests_are_all_there():
+    work = Workload("hot_pread", count=300_000)
+    recording = Recording("-p", work.pid)
+    work.go()
+    work.wait_done()
+    equal(recording.stop(), 0, f"exit code ({recording.text()})")
+    trace = Trace(recording.output, validate=False)
+    work.finish()
+    lost = trace.summary["lost"]["by_cause"].get("ring_request", 0)
+    equal(count_of(trace, ["pread64"]) + lost, 300_000, "requests recorded and lost")
+    equal(lost, 0, "requests lost at full speed")
+
+
+def overloaded(*arguments, count=100_000):
+    """A ring of the smallest size and a recorder that is stopped while the target runs."""
+    work = Workload("hot_pread", count=count)
+    recording = Recording("-p", work.pid, "--ring", "4096", *arguments)
+    recording.process.send_signal(signal.SIGSTOP)
+    work.go()
+    work.wait_done()
+    recording.process.send_signal(signal.SIGCONT)
+    code = recording.stop()
+    work.finish()
+    return recording, code
+
+
+def test_what_does_not_fit_the_ring_is_counted_exactly():
+    recording, code = overloaded()
+    equal(code, 0, f"exit code ({recording.text()})")
+    trace = Trace(recording.output)
+    lost = trace.summary["lost"]["by_cause"].get("ring_request", 0)
+    check(lost > 0, "a ring of 4096 bytes held everything")
+    equal(count_of(trace, ["pread64"]) + lost, 100_000, "requests recorded and lost")
+    equal(sum(r["count"] for r in trace.of_type("loss") if r["cause"] == "ring_request"), lost,
+          "loss records, against the summary")
+    check(str(lost)[:3] in recording.text().replace(",", ""), f"the loss is not said: {recording.text()}")
+
+
+def test_a_loss_beyond_the_limit_is_an_exit_code():
+    recording, code = overloaded("--max-lost", "0")
+    equal(code, 7, f"exit code ({recording.text()})")
+    equal(Trace(recording.output).summary["lost"]["total"] > 0, True, "lost")
+    recording, code = overloaded("--max-lost", "100%")
+    equal(code, 0, f"exit code ({recording.text()})")
+
+
+def test_two_recorders_see_the_same_requests():
+    work = Workload("hot_pread", count=500)
+    recordings = [Recording("-p", work.pid, output=TMP / f"{i}.jsonl") for i in range(2)]
+    work.go()
+    work.wait_done()
+    first, second = (r.trace() for r in recordings)
+    work.finish()
+
+    def seen(trace):
+        return [(r["op"], r["tid"], r["offset"], r["result"]) for r in trace.ops("pread64")]
+    equal(seen(second), seen(first), "requests of the two")
+    equal(len(seen(first)), 500, "requests")
