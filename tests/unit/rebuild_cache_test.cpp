@@ -292,6 +292,22 @@ TEST(RebuildCache, tmpfs_is_memory_and_never_the_page_cache) {
   EXPECT_EQ(story.counters().pending_bytes, 0u);
 }
 
+TEST(RebuildCache, dev_null_copies_nothing_and_dev_random_does) {
+  Story story;
+  const auto null = story.file("/dev/null", kDevNull);
+  const auto random = story.file("/dev/urandom", kDevRandom);
+  story.call(WIRE_OP_WRITE, null).at(0, kPage).returns(kPage);
+  story.call(WIRE_OP_READ, random).at(0, kPage).returns(kPage);
+  const Ledger& ledger = story.told();
+  EXPECT_EQ(ledger.files[0].kind, FileKind::kChar);
+  EXPECT_EQ(ledger.request_of(1).cpu_copies, 0u);
+  EXPECT_EQ(ledger.request_of(1).path, Path::kNone);
+  EXPECT_TRUE(ledger.request_of(1).complete);
+  EXPECT_EQ(ledger.request_of(1).returned_bytes(), kPage);
+  EXPECT_EQ(hop_bytes(ledger.request_of(2), HopKind::kCpuCopy, Endpoint::kKernel, Endpoint::kUser),
+            kPage);
+}
+
 TEST(RebuildCache, sockets_and_pipes_copy_once_each_way) {
   Story story;
   const auto socket = story.file("TCP", kSocket);

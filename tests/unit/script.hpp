@@ -67,6 +67,8 @@ struct FileSpec {
 };
 inline constexpr FileSpec kTmpfs{0100644, 0x01021994, "tmpfs", 23};
 inline constexpr FileSpec kSocket{0140777, 0x534f434b, "sockfs", 8};
+inline constexpr FileSpec kDevNull{0020666, 0x01021994, "devtmpfs", 6, 0, 1, 1u << 20 | 3};
+inline constexpr FileSpec kDevRandom{0020666, 0x01021994, "devtmpfs", 6, 0, 1, 1u << 20 | 9};
 inline constexpr FileSpec kPipe{0010600, 0x50495045, "pipefs", 14};
 inline constexpr FileSpec kOverlay{0100644, 0x794c7630, "overlay", 40};
 

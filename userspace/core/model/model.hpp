@@ -98,6 +98,7 @@ struct File {
   uint32_t generation = 0;
   std::string filesystem;  // "ext4", "tmpfs", "sockfs", ...
   bool dax = false;
+  bool copies_nothing = false;  // /dev/null and the like; live only, not in JSON
 };
 
 struct Request {

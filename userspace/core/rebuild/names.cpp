@@ -111,7 +111,7 @@ Result<FileState*> Names::file(const wire_file& record, bool& is_new) {
 
   const bool dax = (record.flags & WIRE_FILE_DAX) != 0;
   state.id = static_cast<uint32_t>(files_.size());
-  state.storage = storage_of(record.mode, record.magic, dax);
+  state.storage = storage_of(record.mode, record.magic, dax, record.rdev);
   state.kind = kind;
   state.overlay = is_overlay(record.magic);
   state.dev = record.dev;
@@ -129,6 +129,7 @@ Result<FileState*> Names::file(const wire_file& record, bool& is_new) {
   file.generation = record.generation;
   file.filesystem = text_of(record.fs, sizeof record.fs);
   file.dax = dax;
+  file.copies_nothing = state.storage == Storage::kNone;
   if (Status status = sink_.file(file); !status) return status.error();
   return &state;
 }

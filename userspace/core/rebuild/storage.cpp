@@ -66,10 +66,17 @@ bool contains(const uint32_t (&magics)[N], uint32_t magic) {
 
 }  // namespace
 
+// drivers/char/mem.c: /dev/null and /dev/zero drop what is written without looking at it; a read of
+// /dev/zero or /dev/full fills the buffer, which is a CPU write but copies nothing.
+bool is_void_device(uint32_t rdev) {
+  constexpr uint32_t kMem = 1u << 20;
+  return rdev == (kMem | 3) || rdev == (kMem | 5) || rdev == (kMem | 7);
+}
+
 bool is_overlay(uint32_t magic) { return magic == kOverlayMagic; }
 bool is_anon_inode(uint32_t magic) { return magic == kAnonInodeMagic; }
 
-Storage storage_of(uint16_t mode, uint32_t magic, bool dax) {
+Storage storage_of(uint16_t mode, uint32_t magic, bool dax, uint32_t rdev) {
   switch (mode & kTypeMask) {
     case kRegularType:
       break;
@@ -82,8 +89,10 @@ Storage storage_of(uint16_t mode, uint32_t magic, bool dax) {
     case kDirectoryType:
     case kSymlinkType:
       return Storage::kNone;
+    case kCharType:
+      return is_void_device(rdev) ? Storage::kNone : Storage::kMemory;
     default:
-      return Storage::kMemory;  // character devices; anonymous inodes have no type
+      return Storage::kMemory;  // anonymous inodes have no type
   }
   if (contains(kMemoryMagics, magic) || is_anon_inode(magic)) return Storage::kMemory;
   if (contains(kNetworkMagics, magic)) return Storage::kNetwork;
@@ -94,7 +103,7 @@ Storage storage_of(uint16_t mode, uint32_t magic, bool dax) {
 FileKind file_kind(uint16_t mode, uint32_t magic) {
   switch (mode & kTypeMask) {
     case kRegularType:
-      return storage_of(mode, magic, false) == Storage::kMemory ? FileKind::kMemory
+      return storage_of(mode, magic, false, 0) == Storage::kMemory ? FileKind::kMemory
                                                                 : FileKind::kRegular;
     case kBlockType:
       return FileKind::kBlock;

@@ -10,7 +10,7 @@
 namespace iohops {
 
 enum class Storage : uint8_t {
-  kNone,       // nothing to copy: a directory, a symlink, no file
+  kNone,       // nothing to copy: a directory, a symlink, /dev/null, /dev/zero, no file
   kPageCache,  // a file system on block devices, or a block device
   kNetwork,    // page cache, filled over the network (NFS, CIFS, 9p, Ceph)
   kFuse,       // page cache, filled by a process; FOPEN_DIRECT_IO goes past it, invisibly to us
@@ -20,8 +20,10 @@ enum class Storage : uint8_t {
   kPipe,
 };
 
-Storage storage_of(uint16_t mode, uint32_t magic, bool dax);
+// `rdev`: kernel dev_t of a device file.
+Storage storage_of(uint16_t mode, uint32_t magic, bool dax, uint32_t rdev);
 FileKind file_kind(uint16_t mode, uint32_t magic);
+bool is_void_device(uint32_t rdev);  // /dev/null, /dev/zero, /dev/full: no byte is copied
 bool is_overlay(uint32_t magic);
 bool is_anon_inode(uint32_t magic);
 

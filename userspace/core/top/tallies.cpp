@@ -19,7 +19,9 @@ bool in_page_cache(const File& file) {
 // into the caller's pages. O_DIRECT means that only for files of a device: on a pipe it asks for
 // packets, and memory has no device to bypass to. That the kernel fell back to the page cache for a
 // direct request does not show in a tally.
-bool copies(bool direct, const File& file) { return !direct || !in_page_cache(file); }
+bool copies(bool direct, const File& file) {
+  return !file.copies_nothing && (!direct || !in_page_cache(file));
+}
 
 bool could_hit(uint16_t op, bool direct, const File* file) {
   const OpFamily f = family(op);
