@@ -5,6 +5,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
 #include <memory>
 #include <string_view>
 
@@ -13,6 +14,7 @@
 #include "cli/run.hpp"
 #include "cli/subcommand.hpp"
 #include "core/ops.hpp"
+#include "core/top/columns.hpp"
 
 namespace iohops {
 namespace {
@@ -61,9 +63,12 @@ Word word_of(const CLI::Option& option) {
   for (const std::string& name : option.get_snames()) word.names.push_back("-" + name);
   for (const std::string& name : option.get_lnames()) word.names.push_back("--" + name);
   word.description = option.get_description();
+  std::replace(word.description.begin(), word.description.end(), '\n', ' ');
   const std::string type = option.get_type_name();
   word.choices = choices_of(type);
   if (type == "OP") word.choices = all_ops();
+  if (type == "COLUMN")
+    for (const TopColumnInfo& column : top_columns()) word.choices.emplace_back(column.key);
   word.kind = option.get_items_expected_max() == 0 ? Kind::kNone
               : !word.choices.empty()              ? Kind::kChoice
               : type == "FILE"                     ? Kind::kFile
