@@ -62,7 +62,7 @@ class Lines {
       end_ -= begin_;
       begin_ = 0;
     }
-    if (bytes_.size() < end_ + kChunk + simdjson::SIMDJSON_PADDING) {
+    if (bytes_.size() < end_ + kChunk / 2 + simdjson::SIMDJSON_PADDING) {
       bytes_.resize(2 * end_ + kChunk + simdjson::SIMDJSON_PADDING);
     }
     const size_t room = bytes_.size() - end_ - simdjson::SIMDJSON_PADDING;

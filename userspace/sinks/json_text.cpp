@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -65,14 +66,31 @@ constexpr std::array<std::pair<int, std::string_view>, 28> kErrnoNames{{
 }  // namespace
 
 bool is_plain(std::string_view text) {
-  // Branch-free per byte, so that the compiler can use vectors: names are short but always checked.
-  unsigned odd = 0;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    odd |= static_cast<unsigned>(byte - 0x20U > 0x7eU - 0x20U) |
-           static_cast<unsigned>(byte == '"') | static_cast<unsigned>(byte == '\\');
+  // Eight bytes at a time: names are short, but every record has some.
+  constexpr uint64_t kOnes = 0x0101010101010101;
+  constexpr uint64_t kHighs = 0x8080808080808080;
+  const auto below = [](uint64_t word, uint8_t limit) { return (word - kOnes * limit) & ~word; };
+  const auto odd = [&](uint64_t word) {
+    const uint64_t found = word | below(word, 0x20) | below(word ^ kOnes * '"', 1) |
+                           below(word ^ kOnes * '\\', 1) | below(word ^ kOnes * 0x7f, 1);
+    return (found & kHighs) != 0;
+  };
+  const auto load = [&](auto word, size_t at) -> uint64_t {
+    std::memcpy(&word, text.data() + at, sizeof word);
+    return word;
+  };
+  // What does not fill a word is looked at in one that overlaps the last.
+  const size_t size = text.size();
+  if (size >= 8) {
+    for (size_t i = 0; i + 8 < size; i += 8) {
+      if (odd(load(uint64_t{}, i))) return false;
+    }
+    return !odd(load(uint64_t{}, size - 8));
   }
-  return odd == 0;
+  if (size >= 4) return !odd(load(uint32_t{}, 0) << 32 | load(uint32_t{}, size - 4));
+  uint64_t rest = kOnes * 'a';
+  for (const char c : text) rest = rest << 8 | static_cast<unsigned char>(c);
+  return !odd(rest);
 }
 
 bool is_utf8(std::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
@@ -131,7 +149,7 @@ std::optional<std::string> from_base64(std::string_view text) {
 
 std::string_view errno_name(int64_t negative_errno) {
   for (const auto& [number, name] : kErrnoNames) {
-    if (number == -negative_errno) return name;
+    if (-number == negative_errno) return name;
   }
   return {};
 }

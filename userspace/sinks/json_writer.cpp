@@ -1,13 +1,10 @@
 #include "sinks/json_writer.hpp"
 
-#include <fmt/compile.h>
-#include <fmt/format.h>
-
-#include <cstring>
 #include <utility>
 
 #include "core/summarizer.hpp"
 #include "sinks/json_header.hpp"
+#include "sinks/json_line.hpp"
 #include "sinks/json_summary.hpp"
 #include "sinks/json_text.hpp"
 
@@ -24,7 +21,7 @@ class JsonWriter::Buffer {
     if (static_cast<size_t>(bytes_.get() + kBytes - at_) < n) drain();
     return at_;
   }
-  void done(char* end) { at_ = end; }
+  void done(const JsonLine& formatted) { at_ = formatted.end(); }
 
   void put(std::string_view text) {
     if (text.size() > kBytes / 2) {
@@ -32,9 +29,7 @@ class JsonWriter::Buffer {
       if (status_) status_ = out_.write(text);
       return;
     }
-    char* at = room(text.size());
-    std::memcpy(at, text.data(), text.size());
-    done(at + text.size());
+    done(JsonLine(room(text.size() + 8)) << text);
   }
 
   void drain() {
@@ -68,31 +63,8 @@ namespace {
 
 // More than the fixed members and numbers of any record or hop take; names come on top.
 constexpr size_t kRecordRoom = 1024;
+constexpr size_t kShortName = kRecordRoom / 2;
 constexpr size_t kEscapedNames = 4096;
-
-char* literal(char* at, std::string_view text) {
-  std::memcpy(at, text.data(), text.size());
-  return at + text.size();
-}
-
-char* number_or_null(char* at, const std::optional<uint64_t>& value) {
-  return value ? fmt::format_to(at, FMT_COMPILE("{}"), *value) : literal(at, "null");
-}
-
-char* file_or_null(char* at, uint32_t file) {
-  return file != 0 ? fmt::format_to(at, FMT_COMPILE("{}"), file) : literal(at, "null");
-}
-
-// Ids of transfers hold a CPU number in their top bits: beyond 2^53, so a string.
-char* transfer_or_null(char* at, uint64_t transfer) {
-  return transfer != 0 ? fmt::format_to(at, FMT_COMPILE(R"("{}")"), transfer) : literal(at, "null");
-}
-
-char* device(char* at, uint32_t id) {
-  return fmt::format_to(at, FMT_COMPILE(R"("{}:{}")"), id >> 20, id & 0xfffffU);
-}
-
-char* boolean(char* at, bool value) { return literal(at, value ? "true" : "false"); }
 
 }  // namespace
 
@@ -117,8 +89,7 @@ void JsonWriter::text(std::string_view raw) {
   if (is_plain(raw)) {
     buffer_->put("\"");
     buffer_->put(raw);
-    buffer_->put("\"");
-    return;
+    return buffer_->put("\"");
   }
   if (escaped_.size() >= kEscapedNames) escaped_.clear();
   auto [entry, is_new] = escaped_.try_emplace(std::string(raw));
@@ -126,15 +97,16 @@ void JsonWriter::text(std::string_view raw) {
   buffer_->put(entry->second);
 }
 
+JsonLine JsonWriter::line(size_t room) { return JsonLine(buffer_->room(room)); }
+
 void JsonWriter::name(std::string_view key, std::string_view raw) {
-  const auto put_key = [&](std::string_view suffix) {
-    char* at = buffer_->room(kRecordRoom);
-    buffer_->done(fmt::format_to(at, FMT_COMPILE(R"(,"{}{}":)"), key, suffix));
-  };
-  put_key("");
+  if (raw.size() <= kShortName && is_plain(raw)) {
+    return buffer_->done(line(kRecordRoom) << ",\"" << key << "\":\"" << raw << "\"");
+  }
+  buffer_->done(line(kRecordRoom) << ",\"" << key << "\":");
   text(raw);
-  if (is_plain(raw) || is_utf8(raw)) return;
-  put_key("_b64");
+  if (is_utf8(raw)) return;
+  buffer_->done(line(kRecordRoom) << ",\"" << key << "_b64\":");
   text(base64(raw));
 }
 
@@ -151,108 +123,92 @@ Status JsonWriter::header(const Header& header) {
 
 Status JsonWriter::process(const Process& process) {
   Buffer& out = begin_record();
-  out.done(fmt::format_to(out.room(kRecordRoom),
-                          FMT_COMPILE(R"({{"type":"process","pid":{},"ns_pid":{},"parent":{})"),
-                          process.pid, process.ns_pid, process.parent));
+  out.done(line(kRecordRoom) << R"({"type":"process","pid":)" << process.pid << R"(,"ns_pid":)"
+                             << process.ns_pid << R"(,"parent":)" << process.parent);
   name("comm", process.comm);
-  char* at = fmt::format_to(out.room(kRecordRoom), FMT_COMPILE(R"(,"start_ns":{},"exit_ns":)"),
-                            process.start_ns);
-  out.done(literal(number_or_null(at, process.exit_ns), "}"));
+  out.done(line(kRecordRoom) << R"(,"start_ns":)" << process.start_ns << R"(,"exit_ns":)"
+                             << process.exit_ns << "}");
   return end_record();
 }
 
 Status JsonWriter::file(const File& file) {
   if (paths_.size() < Summarizer::kTrackedFiles) paths_[file.id] = file.path;
   Buffer& out = begin_record();
-  out.done(
-      fmt::format_to(out.room(kRecordRoom), FMT_COMPILE(R"({{"type":"file","file":{})"), file.id));
+  out.done(line(kRecordRoom) << R"({"type":"file","file":)" << file.id);
   name("path", file.path);
-  char* at = literal(out.room(kRecordRoom), R"(,"path_partial":)");
-  at = literal(boolean(at, file.path_partial), R"(,"unlinked":)");
-  at = fmt::format_to(boolean(at, file.unlinked), FMT_COMPILE(R"(,"kind":"{}","dev":)"),
-                      iohops::name(file.kind));
-  at = fmt::format_to(device(at, file.dev), FMT_COMPILE(R"(,"inode":"{}","generation":{})"),
-                      file.inode, file.generation);
-  out.done(at);
+  out.done(line(kRecordRoom) << R"(,"path_partial":)" << file.path_partial << R"(,"unlinked":)"
+                             << file.unlinked << R"(,"kind":")" << iohops::name(file.kind)
+                             << R"(","dev":")" << (file.dev >> 20) << ":" << (file.dev & 0xfffffU)
+                             << R"(","inode":")" << file.inode << R"(","generation":)"
+                             << file.generation);
   name("filesystem", file.filesystem);
-  at = boolean(literal(out.room(kRecordRoom), R"(,"dax":)"), file.dax);
-  out.done(literal(at, "}"));
+  out.done(line(kRecordRoom) << R"(,"dax":)" << file.dax << "}");
   return end_record();
 }
 
 void JsonWriter::hop(const Hop& hop) {
-  char* at = buffer_->room(kRecordRoom);
+  JsonLine json = line(kRecordRoom);
+  json << R"({"hop":")" << iohops::name(hop.kind);
   if (hop.kind == HopKind::kWait) {
-    at =
-        fmt::format_to(at,
-                       FMT_COMPILE(R"({{"hop":"wait","reason":"{}","from":null,"to":null,)"
-                                   R"("bytes":0,"at_ns":{},"end_ns":{},)"
-                                   R"("transfer":null,"device":null,"evidence":"{}"}})"),
-                       iohops::name(hop.reason), hop.at_ns, hop.end_ns, iohops::name(hop.evidence));
-    return buffer_->done(at);
+    json << R"(","reason":")" << iohops::name(hop.reason) << R"(","from":null,"to":null,"bytes":0)";
+  } else {
+    json << R"(","from":")" << iohops::name(hop.from) << R"(","to":")" << iohops::name(hop.to)
+         << R"(","bytes":)" << hop.bytes;
   }
-  at = fmt::format_to(at,
-                      FMT_COMPILE(R"({{"hop":"{}","from":"{}","to":"{}","bytes":{},"at_ns":{},)"
-                                  R"("end_ns":{},"transfer":)"),
-                      iohops::name(hop.kind), iohops::name(hop.from), iohops::name(hop.to),
-                      hop.bytes, hop.at_ns, hop.end_ns);
-  at = literal(transfer_or_null(at, hop.transfer), R"(,"device":)");
-  at = hop.device != 0 ? device(at, hop.device) : literal(at, "null");
-  if (hop.cause) {
-    at = fmt::format_to(at, FMT_COMPILE(R"(,"cause":"{}")"), iohops::name(*hop.cause));
+  json << R"(,"at_ns":)" << hop.at_ns << R"(,"end_ns":)" << hop.end_ns;
+  if (hop.transfer == 0 && hop.device == 0) {
+    json << R"(,"transfer":null,"device":null)";
+  } else {
+    json << R"(,"transfer":)" << BigId{hop.transfer} << R"(,"device":)" << DeviceId{hop.device};
   }
-  at = fmt::format_to(at, FMT_COMPILE(R"(,"evidence":"{}"}})"), iohops::name(hop.evidence));
-  buffer_->done(at);
+  if (hop.cause) json << R"(,"cause":")" << iohops::name(*hop.cause) << "\"";
+  json << R"(,"evidence":")" << iohops::name(hop.evidence) << "\"}";
+  buffer_->done(json);
 }
 
 // What only some requests have: how it failed, how a fault went, how it ended.
 void JsonWriter::outcome(const Request& request) {
-  char* at = buffer_->room(kRecordRoom);
+  JsonLine json = line(kRecordRoom);
   if (request.result < 0) {
     const std::string_view error = errno_name(request.result);
-    if (!error.empty()) at = fmt::format_to(at, FMT_COMPILE(R"(,"error":"{}")"), error);
+    if (!error.empty()) json << R"(,"error":")" << error << "\"";
   }
   if (request.submit == Submit::kPageFault) {
-    at = fmt::format_to(at, FMT_COMPILE(R"(,"major_fault":{},"write_fault":{})"),
-                        request.major_fault, request.write_fault);
+    json << R"(,"major_fault":)" << request.major_fault << R"(,"write_fault":)"
+         << request.write_fault;
   }
-  buffer_->done(at);
+  buffer_->done(json);
   if (!request.ended.empty()) name("ended", request.ended);
 }
 
 Status JsonWriter::request(const Request& request) {
   Buffer& out = begin_record();
-  out.done(fmt::format_to(out.room(kRecordRoom),
-                          FMT_COMPILE(R"({{"type":"request","id":"{}.{}","pid":{},"tid":{})"),
-                          request.id.pid, request.id.seq, request.id.pid, request.tid));
+  out.done(line(kRecordRoom) << R"({"type":"request","id":)" << request.id << R"(,"pid":)"
+                             << request.id.pid << R"(,"tid":)" << request.tid);
   name("comm", request.comm);
   name("op", request.op);
-  char* at = fmt::format_to(out.room(kRecordRoom), FMT_COMPILE(R"(,"submit":"{}","fd":{},"file":)"),
-                            iohops::name(request.submit), request.fd);
-  at = literal(file_or_null(at, request.file), R"(,"offset":)");
-  at = literal(number_or_null(at, request.offset), R"(,"requested":)");
-  at = number_or_null(at, request.requested);
-  at = fmt::format_to(
-      at,
-      FMT_COMPILE(R"(,"result":{},"moves_data":{},"start_ns":{},"duration_ns":{},"path":"{}",)"
-                  R"("cache":"{}","miss_bytes":{},"readahead_bytes":{},"dirtied_bytes":{},)"
-                  R"("mode_switches":{},"context_switches":{{"voluntary":{},"involuntary":{}}},)"
-                  R"("off_cpu_ns":{},"hops":[)"),
-      request.result, request.moves_data, request.start_ns, request.duration_ns,
-      iohops::name(request.path), iohops::name(request.cache), request.miss_bytes,
-      request.readahead_bytes, request.dirtied_bytes, request.mode_switches,
-      request.voluntary_switches, request.involuntary_switches, request.off_cpu_ns);
-  out.done(at);
+  JsonLine json = line(kRecordRoom);
+  json << R"(,"submit":")" << iohops::name(request.submit) << R"(","fd":)" << request.fd
+       << R"(,"file":)" << FileId{request.file} << R"(,"offset":)" << request.offset
+       << R"(,"requested":)" << request.requested << R"(,"result":)" << request.result
+       << R"(,"moves_data":)" << request.moves_data << R"(,"start_ns":)" << request.start_ns
+       << R"(,"duration_ns":)" << request.duration_ns << R"(,"path":")"
+       << iohops::name(request.path) << R"(","cache":")" << iohops::name(request.cache)
+       << R"(","miss_bytes":)" << request.miss_bytes << R"(,"readahead_bytes":)"
+       << request.readahead_bytes << R"(,"dirtied_bytes":)" << request.dirtied_bytes
+       << R"(,"mode_switches":)" << request.mode_switches << R"(,"context_switches":{"voluntary":)"
+       << request.voluntary_switches << R"(,"involuntary":)" << request.involuntary_switches
+       << R"(},"off_cpu_ns":)" << request.off_cpu_ns << R"(,"hops":[)";
+  out.done(json);
   for (size_t i = 0; i < request.hops.size(); ++i) {
     if (i > 0) out.put(",");
     hop(request.hops[i]);
   }
-  at = fmt::format_to(out.room(kRecordRoom),
-                      FMT_COMPILE(R"(],"cpu_copies":{},"cpu_copy_bytes":{},"dma_transfers":{},)"
-                                  R"("dma_bytes":{},"complete":{})"),
-                      request.cpu_copies, request.cpu_copy_bytes, request.dma_transfers,
-                      request.dma_bytes, request.complete);
-  out.done(at);
+  out.done(line(kRecordRoom) << R"(],"cpu_copies":)" << request.cpu_copies
+                             << R"(,"cpu_copy_bytes":)" << request.cpu_copy_bytes
+                             << R"(,"dma_transfers":)" << request.dma_transfers
+                             << R"(,"dma_bytes":)" << request.dma_bytes << R"(,"complete":)"
+                             << request.complete);
   if (request.result < 0 || request.submit == Submit::kPageFault || !request.ended.empty()) {
     outcome(request);
   }
@@ -265,64 +221,52 @@ void JsonWriter::shares(const std::vector<Share>& shares) {
   buffer_->put("[");
   for (size_t i = 0; i < shares.size(); ++i) {
     if (i > 0) buffer_->put(",");
-    const auto& [request, bytes] = shares[i];
-    buffer_->done(fmt::format_to(buffer_->room(kRecordRoom),
-                                 FMT_COMPILE(R"({{"request":"{}.{}","bytes":{}}})"), request.pid,
-                                 request.seq, bytes));
+    buffer_->done(line(kRecordRoom) << R"({"request":)" << shares[i].request << R"(,"bytes":)"
+                                    << shares[i].bytes << "}");
   }
   buffer_->put("]");
 }
 
 Status JsonWriter::transfer(const Transfer& transfer) {
   Buffer& out = begin_record();
-  char* at = fmt::format_to(out.room(kRecordRoom),
-                            FMT_COMPILE(R"({{"type":"transfer","id":"{}","device":)"), transfer.id);
-  out.done(device(at, transfer.device));
+  out.done(line(kRecordRoom) << R"({"type":"transfer","id":")" << transfer.id << R"(","device":")"
+                             << (transfer.device >> 20) << ":" << (transfer.device & 0xfffffU)
+                             << "\"");
   name("op", transfer.op);
   out.put(R"(,"flags":[)");
   for (size_t i = 0; i < transfer.flags.size(); ++i) {
     if (i > 0) out.put(",");
     text(transfer.flags[i]);
   }
-  at = fmt::format_to(out.room(kRecordRoom),
-                      FMT_COMPILE(R"(],"sector":{},"bytes":{},"bios":{},"splits":{},)"
-                                  R"("requeues":{},"queue_ns":)"),
-                      transfer.sector, transfer.bytes, transfer.bios, transfer.splits,
-                      transfer.requeues);
-  at = literal(number_or_null(at, transfer.queue_ns), R"(,"insert_ns":)");
-  at = literal(number_or_null(at, transfer.insert_ns), R"(,"issue_ns":)");
-  at = number_or_null(at, transfer.issue_ns);
-  at = fmt::format_to(at, FMT_COMPILE(R"(,"complete_ns":{},"error":{},"cause":"{}","owners":)"),
-                      transfer.complete_ns, transfer.error, iohops::name(transfer.cause));
-  out.done(at);
+  JsonLine json = line(kRecordRoom);
+  json << R"(],"sector":)" << transfer.sector << R"(,"bytes":)" << transfer.bytes << R"(,"bios":)"
+       << transfer.bios << R"(,"splits":)" << transfer.splits << R"(,"requeues":)"
+       << transfer.requeues << R"(,"queue_ns":)" << transfer.queue_ns << R"(,"insert_ns":)"
+       << transfer.insert_ns << R"(,"issue_ns":)" << transfer.issue_ns << R"(,"complete_ns":)"
+       << transfer.complete_ns << R"(,"error":)" << transfer.error << R"(,"cause":")"
+       << iohops::name(transfer.cause) << R"(","owners":)";
+  out.done(json);
   shares(transfer.owners);
-  at = fmt::format_to(out.room(kRecordRoom), FMT_COMPILE(R"(,"unattributed_bytes":{},"file":)"),
-                      transfer.unattributed_bytes);
-  at = literal(file_or_null(at, transfer.file), R"(,"offset":)");
-  at = number_or_null(at, transfer.offset);
   const DmaEvidence& dma = transfer.dma;
-  at = fmt::format_to(at,
-                      FMT_COMPILE(R"(,"dma":{{"evidence":"{}","dma":{},"segments":{},)"
-                                  R"("mapped_bytes":{},"bounced_bytes":{}}}}})"),
-                      iohops::name(dma.evidence), dma.dma, dma.segments, dma.mapped_bytes,
-                      dma.bounced_bytes);
-  out.done(at);
+  out.done(line(kRecordRoom) << R"(,"unattributed_bytes":)" << transfer.unattributed_bytes
+                             << R"(,"file":)" << FileId{transfer.file} << R"(,"offset":)"
+                             << transfer.offset << R"(,"dma":{"evidence":")"
+                             << iohops::name(dma.evidence) << R"(","dma":)" << dma.dma
+                             << R"(,"segments":)" << dma.segments << R"(,"mapped_bytes":)"
+                             << dma.mapped_bytes << R"(,"bounced_bytes":)" << dma.bounced_bytes
+                             << "}}");
   return end_record();
 }
 
 Status JsonWriter::effect(const Effect& effect) {
   Buffer& out = begin_record();
-  out.done(fmt::format_to(out.room(kRecordRoom),
-                          FMT_COMPILE(R"({{"type":"effect","cause":"{}","requests":)"),
-                          iohops::name(effect.cause)));
+  out.done(line(kRecordRoom) << R"({"type":"effect","cause":")" << iohops::name(effect.cause)
+                             << R"(","requests":)");
   shares(effect.requests);
-  char* at = literal(out.room(kRecordRoom), R"(,"file":)");
-  at = fmt::format_to(file_or_null(at, effect.file),
-                      FMT_COMPILE(R"(,"offset":{},"bytes":{},"transfer":)"), effect.offset,
-                      effect.bytes);
-  at = fmt::format_to(transfer_or_null(at, effect.transfer),
-                      FMT_COMPILE(R"(,"at_ns":{},"delay_ns":{})"), effect.at_ns, effect.delay_ns);
-  out.done(at);
+  out.done(line(kRecordRoom) << R"(,"file":)" << FileId{effect.file} << R"(,"offset":)"
+                             << effect.offset << R"(,"bytes":)" << effect.bytes << R"(,"transfer":)"
+                             << BigId{effect.transfer} << R"(,"at_ns":)" << effect.at_ns
+                             << R"(,"delay_ns":)" << effect.delay_ns);
   name("reason", effect.reason);
   out.put("}");
   return end_record();
@@ -330,13 +274,11 @@ Status JsonWriter::effect(const Effect& effect) {
 
 Status JsonWriter::flow(const Flow& flow) {
   Buffer& out = begin_record();
-  out.done(fmt::format_to(out.room(kRecordRoom),
-                          FMT_COMPILE(R"({{"type":"flow","from_request":"{}.{}",)"
-                                      R"("to_request":"{}.{}","bytes":{},"evidence":"{}",)"
-                                      R"("cpu_copies":{},"dma":{},"mode_switches":{})"),
-                          flow.from.pid, flow.from.seq, flow.to.pid, flow.to.seq, flow.bytes,
-                          iohops::name(flow.evidence), flow.cpu_copies, flow.dma,
-                          flow.mode_switches));
+  out.done(line(kRecordRoom) << R"({"type":"flow","from_request":)" << flow.from
+                             << R"(,"to_request":)" << flow.to << R"(,"bytes":)" << flow.bytes
+                             << R"(,"evidence":")" << iohops::name(flow.evidence)
+                             << R"(","cpu_copies":)" << flow.cpu_copies << R"(,"dma":)" << flow.dma
+                             << R"(,"mode_switches":)" << flow.mode_switches);
   name("kind", flow.kind);
   name("advice", flow.advice);
   out.put("}");
@@ -345,10 +287,9 @@ Status JsonWriter::flow(const Flow& flow) {
 
 Status JsonWriter::loss(const Loss& loss) {
   Buffer& out = begin_record();
-  out.done(fmt::format_to(out.room(kRecordRoom), FMT_COMPILE(R"({{"type":"loss","at_ns":{})"),
-                          loss.at_ns));
+  out.done(line(kRecordRoom) << R"({"type":"loss","at_ns":)" << loss.at_ns);
   name("cause", loss.cause);
-  out.done(fmt::format_to(out.room(kRecordRoom), FMT_COMPILE(R"(,"count":{}}})"), loss.count));
+  out.done(line(kRecordRoom) << R"(,"count":)" << loss.count << "}");
   return end_record();
 }
 

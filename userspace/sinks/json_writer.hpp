@@ -13,6 +13,8 @@
 
 namespace iohops {
 
+class JsonLine;
+
 // Records are formatted straight into one buffer, without a DOM: a request that was a page-cache
 // hit is the hot case. Names are escaped once and remembered. The buffer goes to the writer when it
 // is full, at flush() and at finish(); what has been flushed can be read up to its last full line.
@@ -39,6 +41,7 @@ class JsonWriter : public Sink {
  private:
   class Buffer;
 
+  JsonLine line(size_t room);
   Buffer& begin_record();
   Status end_record();
   void text(std::string_view raw);                        // quoted and escaped
