@@ -153,12 +153,13 @@ TEST(Form, follows_the_suffix) {
   EXPECT_EQ(*form_of("a.json"), Form::kDocument);
   EXPECT_EQ(*form_of("a.b/c.jsonl.zst"), Form::kLines);
   EXPECT_EQ(*form_of("c.json.zst"), Form::kDocument);
+  EXPECT_EQ(*form_of("/dev/full"), Form::kLines);
   EXPECT_TRUE(is_compressed("c.json.zst"));
   EXPECT_FALSE(is_compressed("zst"));
 }
 
 TEST(Form, of_another_suffix_names_the_accepted_ones) {
-  for (const char* path : {"a.txt", "json", "a.zst", "", "a.json.gz"}) {
+  for (const char* path : {"a.txt", "json", "a.zst", "", "a.json.gz", "/dev/shm/a"}) {
     const Result<Form> form = form_of(path);
     ASSERT_FALSE(form) << path;
     EXPECT_EQ(form.error().kind, ErrorKind::kUsage);

@@ -9,8 +9,8 @@ namespace iohops {
 
 enum class Form { kLines, kDocument };  // JSON Lines; one valid JSON document
 
-// ".jsonl" and "-" are kLines, ".json" is kDocument, each with ".zst" behind it when compressed.
-// Another suffix is an ErrorKind::kUsage that names the accepted ones.
+// ".jsonl", "-" and a device (/dev/null) are kLines, ".json" is kDocument, each with ".zst" behind
+// it when compressed. Another suffix is an ErrorKind::kUsage that names the accepted ones.
 Result<Form> form_of(std::string_view path);
 
 // True for a path that ends in ".zst".
