@@ -75,6 +75,8 @@ Error about(const std::string& option, const Error& error) {
   return {error.kind, option + ": " + error.message};
 }
 
+std::string input_name(const std::string& path) { return path == "-" ? "stdin" : path; }
+
 void set_help(CLI::App& app, const std::string& usage, const std::string& examples) {
   app.formatter(std::make_shared<HelpFormatter>(usage));
   app.footer(examples);

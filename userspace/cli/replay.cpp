@@ -59,11 +59,13 @@ Result<Summary> convert(RawReader& raw, Conversion& conversion) {
 void tell(const ReplayOptions& options, const RawReader& raw, const Summary& summary) {
   if (summary.stop_reason.empty())
     fmt::print(stderr, "iohops: {} was cut short after {} bytes: no summary was written\n",
-               text::escape(options.input), text::grouped(raw.offset()));
+               text::escape(input_name(options.input)), text::grouped(raw.offset()));
   if (options.common.quiet) return;
-  fmt::print(stderr, "iohops: {}, {} requests, {} lost -> {}\n",
-             text::duration(summary.duration_ns), text::grouped(summary.requests),
-             text::grouped(summary.lost_total()), text::escape(options.output));
+  fmt::print(stderr, "iohops: {}, {} request{}, {} lost", text::duration(summary.duration_ns),
+             text::grouped(summary.requests), summary.requests == 1 ? "" : "s",
+             text::grouped(summary.lost_total()));
+  if (options.output != "-") fmt::print(stderr, " -> {}", text::escape(options.output));
+  fmt::print(stderr, "\n");
 }
 
 }  // namespace
@@ -87,9 +89,9 @@ Result<int> run_replay(const ReplayOptions& options) {
   Result<std::unique_ptr<ByteReader>> input = open_input(options.input);
   if (!input) return input.error();
   RawReader raw(**input);
-  if (Status opened = raw.open(); !opened) return about(options.input, opened.error());
+  if (Status opened = raw.open(); !opened) return about(input_name(options.input), opened.error());
   Result<Header> header = parse_header(raw.header_json());
-  if (!header) return about(options.input, header.error());
+  if (!header) return about(input_name(options.input), header.error());
   const Result<Form> form = form_of(options.output);
   if (!form) return form.error();
   Result<std::unique_ptr<ByteWriter>> output = open_output(options.output);
@@ -100,7 +102,7 @@ Result<int> run_replay(const ReplayOptions& options) {
   Result<Summary> summary = convert(raw, conversion);
   if (!summary) {
     const bool input_failed = summary.error().kind == ErrorKind::kDamaged;
-    return input_failed ? about(options.input, summary.error()) : summary.error();
+    return input_failed ? about(input_name(options.input), summary.error()) : summary.error();
   }
   if (Status closed = (*output)->close(); !closed) return closed.error();
   tell(options, raw, *summary);

@@ -166,16 +166,18 @@ Result<int> run_report(const ReportOptions& options) {
   const Result<bool> raw = input.starts_with(kRawMagic);
   if (!raw) return raw.error();
   if (*raw)
-    return Error{ErrorKind::kUsage, options.input + " is a raw recording: iohops replay " +
-                                        options.input + " -o - | iohops report -"};
+    return Error{ErrorKind::kUsage, input_name(options.input) +
+                                        " is a raw recording: iohops replay " + options.input +
+                                        " -o - | iohops report -"};
   Result<std::unique_ptr<ByteWriter>> output = open_output(options.output);
   if (!output) return output.error();
   const Status written = options.format == ReportFormat::kJson
                              ? write_json(input, **output)
                              : write_text(input, **output, options);
   if (!written)
-    return written.error().kind == ErrorKind::kDamaged ? about(options.input, written.error())
-                                                       : written.error();
+    return written.error().kind == ErrorKind::kDamaged
+               ? about(input_name(options.input), written.error())
+               : written.error();
   if (Status closed = (*output)->close(); !closed) return closed.error();
   return 0;
 }

@@ -54,8 +54,6 @@ Host read_host() {
     host.cpus = static_cast<uint32_t>(cpus);
   host.btf = access("/sys/kernel/btf/vmlinux", R_OK) == 0;
   host.lockdown = read_lockdown();
-  host.tracefs = access("/sys/kernel/tracing/events", F_OK) == 0 ||
-                 access("/sys/kernel/debug/tracing/events", F_OK) == 0;
   struct stat pid_namespace = {};
   if (stat("/proc/self/ns/pid", &pid_namespace) == 0)
     host.root_pid_namespace = pid_namespace.st_ino == kInitialPidNamespace;

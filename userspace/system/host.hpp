@@ -18,7 +18,6 @@ struct Host {
   uint32_t cpus = 1;                       // online
   bool btf = false;                        // /sys/kernel/btf/vmlinux can be read
   Lockdown lockdown = Lockdown::kUnknown;  // unknown: securityfs is not mounted or not readable
-  bool tracefs = false;                    // mounted where libbpf looks
   bool root_pid_namespace = true;          // PIDs here are the kernel's own
 };
 

@@ -4,9 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <climits>
-#include <cstring>
 #include <memory>
 
 namespace iohops {
@@ -85,25 +83,6 @@ Status check_privileges() {
   return Error{ErrorKind::kPermission, "cannot trace: this needs CAP_BPF and CAP_PERFMON, " +
                                            lacking + ". Run it with sudo, or once:\n  " +
                                            setcap_line()};
-}
-
-Status drop_privileges(bool keep_ptrace) {
-  const Caps caps(cap_init());
-  Caps now(cap_get_proc());
-  int failed = !caps || !now;
-  if (!failed && keep_ptrace) {
-    for (cap_value_t cap : kWanted) {
-      cap_flag_value_t permitted = CAP_CLEAR;
-      cap_get_flag(now.get(), cap, CAP_PERMITTED, &permitted);
-      if (permitted != CAP_SET) continue;
-      failed |= cap_set_flag(caps.get(), CAP_PERMITTED, 1, &cap, CAP_SET);
-      failed |= cap_set_flag(caps.get(), CAP_EFFECTIVE, 1, &cap, CAP_SET);
-    }
-  }
-  if (failed || cap_set_proc(caps.get()) != 0)
-    return Error{ErrorKind::kRuntime,
-                 std::string("cannot give up capabilities: ") + std::strerror(errno)};
-  return {};
 }
 
 }  // namespace iohops

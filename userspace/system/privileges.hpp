@@ -25,8 +25,4 @@ Status check_privileges();
 // "sudo setcap ...+ep /path/of/this/executable", quoted for a shell.
 std::string setcap_line();
 
-// Gives up everything but the descriptors that are open already: after the programs are attached
-// nothing else is needed. `keep_ptrace`: for reading /proc/PID of other users.
-Status drop_privileges(bool keep_ptrace);
-
 }  // namespace iohops
