@@ -62,6 +62,19 @@ TEST(Model, a_hit_is_what_came_from_the_cache_without_being_loaded_for_it) {
   EXPECT_EQ(half.cache_hit_bytes(), 3072U);
 }
 
+TEST(Model, bytes_that_were_still_being_loaded_are_no_hit) {
+  Request late = test::cached_read();
+  late.cache = CacheOutcome::kMixed;
+  Hop wait;
+  wait.kind = HopKind::kWait;
+  wait.reason = WaitReason::kPreempted;
+  late.hops.push_back(wait);
+  EXPECT_EQ(late.cache_hit_bytes(), 4096U);  // it lost the CPU, that is all
+  late.hops.back().reason = WaitReason::kPageLock;
+  EXPECT_EQ(late.cache_hit_bytes(), 0U);
+  EXPECT_EQ(late.cache_awaited_bytes(), 4096U);
+}
+
 TEST(Model, a_write_takes_nothing_out_of_the_cache) {
   Request write = test::cached_read();
   write.op = "pwrite64";

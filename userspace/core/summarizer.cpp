@@ -95,6 +95,7 @@ Status Summarizer::request(const Request& request) {
   summary_.voluntary_switches += request.voluntary_switches;
   summary_.involuntary_switches += request.involuntary_switches;
   summary_.hit_bytes += request.cache_hit_bytes();
+  summary_.awaited_bytes += request.cache_awaited_bytes();
   summary_.miss_bytes += request.miss_bytes;
   summary_.readahead_bytes += request.readahead_bytes;
   if (request.duration_ns > request.off_cpu_ns) {

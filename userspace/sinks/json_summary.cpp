@@ -53,6 +53,7 @@ void put_totals(Json& tree, const OpTotals& totals) {
   tree["dma_bytes"] = totals.dma_bytes;
   tree["mode_switches"] = totals.mode_switches;
   tree["hit_bytes"] = totals.hit_bytes;
+  tree["awaited_bytes"] = totals.awaited_bytes;
   tree["miss_bytes"] = totals.miss_bytes;
   tree["duration_ns"] = totals.duration_ns;
   tree["off_cpu_ns"] = totals.off_cpu_ns;
@@ -159,6 +160,7 @@ std::string summary_json(const Summary& summary,
   tree["unattributed"] = unattributed_tree(summary);
   tree["mapped"] = count_tree(summary.mapped);
   tree["page_cache"] = {{"hit_bytes", summary.hit_bytes},
+                        {"awaited_bytes", summary.awaited_bytes},
                         {"miss_bytes", summary.miss_bytes},
                         {"readahead_bytes", summary.readahead_bytes},
                         {"readahead_unused_bytes", summary.readahead_unused_bytes}};

@@ -51,6 +51,7 @@ OpTotals read_totals(Fields& fields) {
   totals.dma_bytes = fields.u64("dma_bytes");
   totals.mode_switches = fields.u64("mode_switches");
   totals.hit_bytes = fields.u64("hit_bytes");
+  totals.awaited_bytes = fields.maybe_u64("awaited_bytes").value_or(0);
   totals.miss_bytes = fields.u64("miss_bytes");
   totals.duration_ns = fields.u64("duration_ns");
   totals.off_cpu_ns = fields.u64("off_cpu_ns");
@@ -87,6 +88,7 @@ void read_unattributed(Fields fields, Summary& summary) {
 void read_cache(Fields& fields, Summary& summary) {
   Fields cache = fields.object("page_cache");
   summary.hit_bytes = cache.u64("hit_bytes");
+  summary.awaited_bytes = cache.maybe_u64("awaited_bytes").value_or(0);
   summary.miss_bytes = cache.u64("miss_bytes");
   summary.readahead_bytes = cache.u64("readahead_bytes");
   summary.readahead_unused_bytes = cache.u64("readahead_unused_bytes");

@@ -164,7 +164,7 @@ void ReportPage::requests() {
     pieces.push_back(fmt::format(
         "{:.1f} switches each",
         static_cast<double>(summary_.mode_switches) / static_cast<double>(summary_.requests)));
-  const uint64_t cached = summary_.hit_bytes + summary_.miss_bytes;
+  const uint64_t cached = summary_.hit_bytes + summary_.awaited_bytes + summary_.miss_bytes;
   if (cached > 0)
     pieces.push_back(
         "hit " +

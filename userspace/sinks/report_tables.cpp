@@ -22,7 +22,7 @@ std::string per_byte_or_bytes(uint64_t bytes, uint64_t returned) {
 }
 
 std::string hit(const OpTotals& totals) {
-  const uint64_t cached = totals.hit_bytes + totals.miss_bytes;
+  const uint64_t cached = totals.hit_bytes + totals.awaited_bytes + totals.miss_bytes;
   return text::percent(static_cast<double>(totals.hit_bytes), static_cast<double>(cached));
 }
 

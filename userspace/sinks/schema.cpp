@@ -241,7 +241,7 @@ constexpr std::string_view kSchema = R"json({
       "properties": {
         "requests": {"$ref": "#/$defs/count"}, "errors": {"$ref": "#/$defs/count"}, "requested_bytes": {"$ref": "#/$defs/count"}, "returned_bytes": {"$ref": "#/$defs/count"},
         "cpu_copy_bytes": {"$ref": "#/$defs/count"}, "dma_bytes": {"$ref": "#/$defs/count"}, "mode_switches": {"$ref": "#/$defs/count"},
-        "hit_bytes": {"$ref": "#/$defs/count"}, "miss_bytes": {"$ref": "#/$defs/count"}, "duration_ns": {"$ref": "#/$defs/count"}, "off_cpu_ns": {"$ref": "#/$defs/count"},
+        "hit_bytes": {"$ref": "#/$defs/count"}, "awaited_bytes": {"$ref": "#/$defs/count"}, "miss_bytes": {"$ref": "#/$defs/count"}, "duration_ns": {"$ref": "#/$defs/count"}, "off_cpu_ns": {"$ref": "#/$defs/count"},
         "latency": {
           "description": "[i, n] in log2_buckets: n requests took 2^i <= ns < 2^(i+1); percentiles are interpolated in a bucket",
           "type": "object", "required": ["count", "sum_ns", "p50_ns", "p99_ns", "max_ns", "log2_buckets"],
@@ -298,7 +298,7 @@ constexpr std::string_view kSchema = R"json({
         "mapped": {"description": "page-cache pages mapped into a process", "$ref": "#/$defs/counted_bytes"},
         "page_cache": {
           "type": "object", "required": ["hit_bytes", "miss_bytes", "readahead_bytes", "readahead_unused_bytes"],
-          "properties": {"hit_bytes": {"$ref": "#/$defs/count"}, "miss_bytes": {"$ref": "#/$defs/count"}, "readahead_bytes": {"$ref": "#/$defs/count"}, "readahead_unused_bytes": {"$ref": "#/$defs/count"}}
+          "properties": {"hit_bytes": {"$ref": "#/$defs/count"}, "awaited_bytes": {"description": "in the page cache but still being loaded: waited for, neither hit nor miss", "$ref": "#/$defs/count"}, "miss_bytes": {"$ref": "#/$defs/count"}, "readahead_bytes": {"$ref": "#/$defs/count"}, "readahead_unused_bytes": {"$ref": "#/$defs/count"}}
         },
         "writeback": {
           "description": "absorbed: overwritten before it was written, a device write saved; pending: still dirty at the end", "type": "object", "required": ["bytes", "absorbed_bytes", "pending_bytes"],

@@ -29,19 +29,35 @@ uint64_t Request::returned_bytes() const {
   return moves_data && result > 0 ? static_cast<uint64_t>(result) : 0;
 }
 
-uint64_t Request::cache_hit_bytes() const {
-  // What it took out of the page cache, by copy or by mapping (a copy-on-write fault reports both
-  // for the same page), less what had to be loaded for it.
+namespace {
+
+// What a request took out of the page cache, by copy or by mapping (a copy-on-write fault reports
+// both for the same page), less what had to be loaded for it.
+uint64_t found_bytes(const Request& request) {
   uint64_t copied = 0;
   uint64_t mapped = 0;
-  for (const Hop& hop : hops) {
+  for (const Hop& hop : request.hops) {
     if (hop.from != Endpoint::kPageCache) continue;
     if (hop.kind == HopKind::kCpuCopy || hop.kind == HopKind::kRef) copied += hop.bytes;
     if (hop.kind == HopKind::kMap) mapped += hop.bytes;
   }
   const uint64_t taken = std::max(copied, mapped);
-  return taken > miss_bytes ? taken - miss_bytes : 0;
+  return taken > request.miss_bytes ? taken - request.miss_bytes : 0;
 }
+
+// It added nothing of what it asked for and yet slept for I/O: somebody else was loading its pages.
+bool awaited(const Request& request) {
+  if (request.cache != CacheOutcome::kMixed || request.miss_bytes > 0) return false;
+  return std::any_of(request.hops.begin(), request.hops.end(), [](const Hop& hop) {
+    return hop.kind == HopKind::kWait &&
+           (hop.reason == WaitReason::kDevice || hop.reason == WaitReason::kPageLock);
+  });
+}
+
+}  // namespace
+
+uint64_t Request::cache_hit_bytes() const { return awaited(*this) ? 0 : found_bytes(*this); }
+uint64_t Request::cache_awaited_bytes() const { return awaited(*this) ? found_bytes(*this) : 0; }
 
 void Latency::add(uint64_t ns) {
   const auto bucket = static_cast<size_t>(std::bit_width(ns | 1) - 1);
@@ -87,6 +103,7 @@ void OpTotals::add(const Request& request) {
   dma_bytes += request.dma_bytes;
   mode_switches += request.mode_switches;
   hit_bytes += request.cache_hit_bytes();
+  awaited_bytes += request.cache_awaited_bytes();
   miss_bytes += request.miss_bytes;
   duration_ns += request.duration_ns;
   off_cpu_ns += request.off_cpu_ns;
@@ -102,6 +119,7 @@ void OpTotals::merge(const OpTotals& other) {
   dma_bytes += other.dma_bytes;
   mode_switches += other.mode_switches;
   hit_bytes += other.hit_bytes;
+  awaited_bytes += other.awaited_bytes;
   miss_bytes += other.miss_bytes;
   duration_ns += other.duration_ns;
   off_cpu_ns += other.off_cpu_ns;

@@ -140,6 +140,9 @@ struct Request {
   bool moves_data = false;  // read or write family (result is a byte count)
   // Of what it took out of the page cache (copied or mapped), the bytes that were there already.
   uint64_t cache_hit_bytes() const;
+  // Those that were on their way but not there: loaded for an earlier request (its readahead,
+  // mostly) and waited for by this one. Neither a hit nor a miss.
+  uint64_t cache_awaited_bytes() const;
 };
 
 struct Share {
@@ -232,6 +235,7 @@ struct OpTotals {
   uint64_t dma_bytes = 0;
   uint64_t mode_switches = 0;
   uint64_t hit_bytes = 0;
+  uint64_t awaited_bytes = 0;  // in the page cache, but still being loaded
   uint64_t miss_bytes = 0;
   uint64_t duration_ns = 0;
   uint64_t off_cpu_ns = 0;
@@ -277,7 +281,8 @@ struct Summary {
   uint64_t unattributed_bytes = 0;
   std::map<std::pair<uint32_t, Cause>, uint64_t> unattributed;  // (device, cause) -> bytes
   Count mapped;  // page-cache pages mapped into the process
-  uint64_t hit_bytes = 0, miss_bytes = 0, readahead_bytes = 0, readahead_unused_bytes = 0;
+  uint64_t hit_bytes = 0, awaited_bytes = 0, miss_bytes = 0, readahead_bytes = 0,
+           readahead_unused_bytes = 0;
   uint64_t writeback_bytes = 0, absorbed_bytes = 0, pending_bytes = 0;
   std::array<uint64_t, kWaitReasons> wait_ns{};
   uint64_t on_cpu_ns = 0;  // inside requests
