@@ -11,103 +11,12 @@
  * Not seen: what happens below a block driver, and the split of a completed request among bios that
  * were queued before tracing began.
  */
+#include "memory.h"
+#include "origin.h"
 #include "request.h"
 
-/* include/linux/blk_types.h */
-#define REQ_OP_MASK 0xff
-#define REQ_OP_READ 0
-#define REQ_OP_WRITE 1
-#define REQ_OP_ZONE_APPEND 7
-#define PAGE_MAPPING_FLAGS 3UL
-#define TMPFS_MAGIC 0x01021994
-#define HUGETLBFS_MAGIC 0x958458f6
-#define S_IFMT 00170000
-#define S_IFBLK 0060000
+#define EEXIST 17
 #define MAX_BIOS 256 /* a request has at most queue_max_segments bios, 128-256 in practice */
-
-/* Whose page is it? The first page of the bio decides: a bio is contiguous in its file for every
- * file system that fills it from the page cache. */
-static __always_inline void read_first_page(struct bio *bio, struct wire_bio_part *part)
-{
-	struct bio_vec *vecs = bio->bi_io_vec;
-	struct bio_vec vec = {};
-	struct page *page;
-	unsigned long head;
-
-	part->ino = 0;
-	part->index = 0;
-	part->dev = 0;
-	if (!part->bytes || !vecs)
-		return;
-	/* Not bi_vcnt: it is 0 in clones and splits. */
-	bpf_probe_read_kernel(&vec, sizeof(vec), &vecs[bio->bi_iter.bi_idx]);
-	page = vec.bv_page;
-	if (!page)
-		return;
-	page = (void *)page + ((vec.bv_offset + bio->bi_iter.bi_bvec_done) >> page_shift) *
-				      bpf_core_type_size(struct page);
-	head = BPF_CORE_READ(page, compound_head);
-	struct folio *folio = head & 1 ? (void *)(head - 1) : (void *)page;
-	unsigned long mapping = (unsigned long)BPF_CORE_READ(folio, mapping);
-
-	if (mapping & 1) {
-		part->flags |= WIRE_BIO_USER;
-		return;
-	}
-	if (!mapping || (mapping & PAGE_MAPPING_FLAGS)) {
-		part->flags |= WIRE_BIO_NO_MAPPING;
-		return;
-	}
-	struct inode *inode = BPF_CORE_READ((struct address_space *)mapping, host);
-
-	if (!inode) {
-		part->flags |= WIRE_BIO_SWAP; /* swapper_space has no host */
-		return;
-	}
-	/* Shared memory has no block device: its pages are somebody's buffer. */
-	if (BPF_CORE_READ(inode, i_sb, s_magic) == TMPFS_MAGIC ||
-	    BPF_CORE_READ(inode, i_sb, s_magic) == HUGETLBFS_MAGIC) {
-		part->flags |= WIRE_BIO_USER;
-		return;
-	}
-	part->ino = BPF_CORE_READ(inode, i_ino);
-	part->dev = BPF_CORE_READ(inode, i_sb, s_dev);
-	part->index = BPF_CORE_READ(folio, index) +
-		      ((unsigned long)page - (unsigned long)folio) / bpf_core_type_size(struct page);
-	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFBLK) {
-		part->flags |= WIRE_BIO_METADATA;
-		return;
-	}
-	/* A flusher's bio concerns us if a traced process uses the file. The generation is part of
-	 * the key: another file that got the number of a deleted one is not ours. */
-	struct file_key key = {
-		.ino = part->ino,
-		.dev = part->dev,
-		.generation = BPF_CORE_READ(inode, i_generation),
-	};
-	u32 *alias = bpf_map_lookup_elem(&files, &key);
-
-	if (alias)
-		part->file = *alias;
-}
-
-/* The buffer of a direct request can be a mapping of another file: its pages look like page cache. On
- * overlayfs the page cache is another inode's too, so there this cannot be told. */
-static __always_inline bool is_mapped_buffer(const struct thread_state *state, const struct wire_bio_part *part)
-{
-	if (!(state->open_flags & O_DIRECT) || state->last_stacked || !part->ino)
-		return false;
-	return !(part->flags & WIRE_BIO_METADATA) &&
-	       (part->ino != state->last_ino || part->dev != state->last_dev);
-}
-
-static __always_inline bool is_own_output(const struct wire_bio_part *part)
-{
-	for (int i = 0; i < 4; i++)
-		if (self_inos[i] && self_inos[i] == part->ino && self_devs[i] == part->dev)
-			return true;
-	return false;
-}
 
 SEC("?tp_btf/block_bio_queue")
 int BPF_PROG(block_queue, struct bio *bio)
@@ -151,8 +60,23 @@ int BPF_PROG(block_queue, struct bio *bio)
 		if (state->file)
 			part->file = part->file ?: state->file;
 	}
-	if (bpf_map_update_elem(&bios, &key, &new, BPF_ANY))
+	if (watch_dma) {
+		struct bio_state *old = bpf_map_lookup_elem(&bios, &key);
+
+		if (old) /* its completion was missed */
+			forget_memory(old, key);
+		remember_memory(&new, bio);
+	}
+	long failed = bpf_map_update_elem(&bios, &key, &new, BPF_NOEXIST);
+
+	if (failed == -EEXIST) { /* the bio that had this address is gone, and nobody told us */
+		count_loss(WIRE_LOSS_COMPLETION);
+		failed = bpf_map_update_elem(&bios, &key, &new, BPF_ANY);
+	}
+	if (failed) {
 		count_loss(WIRE_LOSS_BIOS_FULL);
+		forget_memory(&new, key);
+	}
 	return 0;
 }
 
@@ -172,8 +96,14 @@ int BPF_PROG(block_split, struct bio *front, unsigned int sector)
 	part.part.flags |= WIRE_BIO_SPLIT;
 	parent->part.index += part.part.bytes >> page_shift;
 	parent->part.bytes -= part.part.bytes;
-	if (bpf_map_update_elem(&bios, &key, &part, BPF_ANY))
+	if (watch_dma) { /* the parent has been advanced to its rest already */
+		remember_memory(&part, front);
+		remember_memory(parent, front->bi_private);
+	}
+	if (bpf_map_update_elem(&bios, &key, &part, BPF_ANY)) {
 		count_loss(WIRE_LOSS_BIOS_FULL);
+		forget_memory(&part, key);
+	}
 	return 0;
 }
 
@@ -252,15 +182,14 @@ static __always_inline u64 new_transfer(void)
 
 static __always_inline void tally_transfer(const struct wire_bio_part *part)
 {
-	u32 op = part->op_flags & REQ_OP_MASK;
 	struct wire_tally *row;
 
-	if (op != REQ_OP_READ && op != REQ_OP_WRITE && op != REQ_OP_ZONE_APPEND)
+	if (!carries_data(part->op_flags))
 		return; /* a discard or a flush moves no data */
 	row = find_tally(part->owner.tgid, part->file, WIRE_OP_DEVICE, 0);
 	if (!row)
 		return;
-	if (op == REQ_OP_READ)
+	if ((part->op_flags & REQ_OP_MASK) == REQ_OP_READ)
 		row->read_bytes += part->bytes;
 	else if (part->owner.tgid)
 		row->written_bytes += part->bytes;
@@ -354,8 +283,11 @@ __noinline __weak int complete_bio(u64 bio_address)
 		state->part.index += left >> page_shift;
 	}
 	add_part(completion, state, &part);
-	if (size <= left)
+	if (size <= left) {
+		if (watch_dma)
+			forget_memory(state, bio_address);
 		bpf_map_delete_elem(&bios, &bio_address);
+	}
 	return 1;
 }
 
@@ -391,6 +323,11 @@ static __always_inline int complete(struct request *rq, int error, u32 bytes)
 		done->error = error;
 		done->dev = request_dev(rq);
 		done->flags = done->issues ? 0 : WIRE_TRANSFER_NO_ISSUE;
+		/* A mapping can be rounded up to whole pages or padded. */
+		if (done->dma_mapped_bytes > bytes)
+			done->dma_mapped_bytes = bytes;
+		if (done->bounced_bytes > bytes)
+			done->bounced_bytes = bytes;
 		emit_transfer(done, completion->now);
 	}
 	completion->busy = 0;
@@ -430,6 +367,8 @@ int BPF_PROG(block_bio_done, void *queue, struct bio *bio)
 		};
 		emit_transfer(&done, now);
 	}
+	if (watch_dma)
+		forget_memory(state, key);
 	bpf_map_delete_elem(&bios, &key);
 	return 0;
 }

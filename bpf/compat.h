@@ -99,6 +99,27 @@ static __always_inline u32 bio_disk_dev(struct bio *bio)
 	return (u32)disk->major << 20 | ((u32)disk->first_minor & 0xfffff);
 }
 
+/* A tail page named its head in compound_head up to 7.2. compound_info of 7.3 holds, with vmemmap
+ * optimisation, a mask that makes the head's address of the tail's. */
+struct page___mask {
+	unsigned long compound_info;
+} __attribute__((preserve_access_index));
+
+static __always_inline struct folio *page_folio(struct page *page)
+{
+	unsigned long info;
+
+	if (bpf_core_field_exists(((struct page___mask *)page)->compound_info))
+		info = BPF_CORE_READ((struct page___mask *)page, compound_info);
+	else
+		info = BPF_CORE_READ(page, compound_head);
+	if (!(info & 1))
+		return (void *)page;
+	if (info > -(1UL << 28)) /* no struct page lies so high */
+		return (void *)((unsigned long)page & info);
+	return (void *)(info - 1);
+}
+
 /* flags became a struct with one member in 6.18 (memdesc_flags_t). */
 struct folio___memdesc {
 	struct {

@@ -226,6 +226,19 @@ struct linux_binprm {
 struct device {
 	void *driver_data;
 };
+/* 5.10-7.3, all architectures: what precedes the DMA address is not configurable. */
+struct scatterlist {
+	unsigned long page_link;
+	unsigned int offset;
+	unsigned int length;
+};
+struct bpf_ringbuf {
+	struct page **pages;
+	unsigned long consumer_pos;
+};
+struct bpf_ringbuf_map {
+	struct bpf_ringbuf *rb;
+};
 
 #pragma clang attribute pop
 

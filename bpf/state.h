@@ -27,6 +27,7 @@ const volatile __u32 ring_mask __weak = 0;	 /* rings - 1 */
 const volatile __u32 page_shift __weak = 12;
 const volatile bool can_find_vma __weak = false; /* bpf_find_vma is there (5.17) */
 const volatile bool can_cast __weak = false;	   /* bpf_rdonly_cast is there (6.2) */
+const volatile bool watch_dma __weak = false; /* a device here uses the DMA layer, and we hook it */
 const volatile __u8 op_of_syscall[SYSCALLS] __weak = {}; /* enum wire_op by system call number */
 /* Files that the collector itself writes: their device work is never traced. */
 const volatile __u64 self_inos[4] __weak = {}; /* 0: none */
@@ -152,6 +153,7 @@ struct bio_state {
 	u32 reserved;
 	u64 dma_mapped_bytes;
 	u64 bounced_bytes;
+	u64 memory; /* key of `memories`, 0: none */
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -159,6 +161,17 @@ struct {
 	__type(key, u64);
 	__type(value, struct bio_state);
 } bios SEC(".maps") __weak;
+
+/* memory_key() of a bio's first byte -> its address. An entry lives as long as its bio's state. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, BIOS); /* userspace makes it 1 when no DMA is watched */
+	__type(key, u64);
+	__type(value, u64);
+} memories SEC(".maps") __weak;
+
+/* Where the array of all struct page begins: userspace finds out with dma_learn. 0: unknown. */
+__u64 page_array __weak = 0;
 
 struct inner_ring {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -78,6 +78,8 @@ std::map<std::string, Outcome> load(const std::vector<std::string>& wanted, cons
   skeleton->rodata->follow = knobs.follow;
   skeleton->rodata->tally = knobs.tally;
   skeleton->rodata->can_find_vma = features.helpers.contains("bpf_find_vma");
+  skeleton->rodata->can_cast = features.helpers.contains("bpf_rdonly_cast");
+  skeleton->rodata->watch_dma = true;
 
   std::map<std::string, std::vector<char>> logs;
   for (const std::string& name : wanted) {

@@ -19,7 +19,7 @@ Features linux_6_18() {
   Features features;
   features.machine = "x86_64";
   features.helpers = {"bpf_get_current_task_btf", "bpf_ringbuf_reserve", "bpf_find_vma",
-                      "bpf_for_each_map_elem"};
+                      "bpf_for_each_map_elem", "bpf_loop"};
   features.program_types = {"BPF_PROG_TYPE_SYSCALL"};
   features.tracepoints = {
       {"sys_enter", {"struct pt_regs *", "long"}},
@@ -49,6 +49,7 @@ Features linux_6_18() {
        {"struct device *", "struct scatterlist *", "int", "int", "enum dma_data_direction",
         "unsigned long"}},
       {"swiotlb_bounced", {"struct device *", "dma_addr_t", "size_t"}},
+      {"map", {"unsigned long", "phys_addr_t", "size_t"}},
   };
   return features;
 }
@@ -175,16 +176,49 @@ TEST(Plan, what_the_kernel_refuses_later_is_missing_too) {
   EXPECT_EQ(std::count(hooks.begin(), hooks.end(), "sys_exit"), 1);
 }
 
+TEST(Plan, dma_mappings_are_taken_by_page_or_by_physical_address) {
+  Features older = linux_6_18();
+  older.tracepoints["dma_map_page"] = older.tracepoints.at("dma_map_phys");
+  older.tracepoints.erase("dma_map_phys");
+  const Plan plan = make_plan(older);
+  EXPECT_TRUE(plan.enabled("dma_map_page"));
+  EXPECT_TRUE(program(plan, "dma_map_phys").superseded);
+  EXPECT_TRUE(plan.missing().empty());
+}
+
+TEST(Plan, without_a_device_that_maps_the_dma_hooks_are_left_out_and_not_missed) {
+  Plan plan = make_plan(linux_6_18());
+  EXPECT_TRUE(plan.watches_dma());
+  plan.leave_dma_out();
+  EXPECT_FALSE(plan.watches_dma());
+  EXPECT_TRUE(plan.missing().empty());
+  const auto hooks = plan.hooks();
+  EXPECT_EQ(std::count(hooks.begin(), hooks.end(), "dma_map_sg"), 0);
+  EXPECT_EQ(std::count(hooks.begin(), hooks.end(), "block_bio_queue"), 1);
+}
+
+TEST(Plan, what_names_pages_needs_no_physical_addresses) {
+  Plan plan = make_plan(linux_6_18());
+  plan.disable_physical_addresses("no frame numbers");
+  EXPECT_TRUE(plan.watches_dma());
+  EXPECT_TRUE(plan.enabled("dma_map_sg"));
+  for (const char* hook : {"dma_map_phys", "dma_iommu", "dma_bounced"})
+    EXPECT_EQ(program(plan, hook).reason, "no frame numbers") << hook;
+  EXPECT_TRUE(is_missing(plan, "dma_map_phys"));
+}
+
+TEST(Plan, bounce_buffers_are_seen_before_the_dma_layer_is) {
+  Features old = linux_6_18();
+  old.tracepoints.erase("dma_map_phys");
+  old.tracepoints.erase("dma_map_sg");
+  const Plan plan = make_plan(old);
+  EXPECT_TRUE(plan.enabled("dma_bounced"));
+  EXPECT_TRUE(is_missing(plan, "dma_map_sg"));
+  EXPECT_NE(evidence_of(plan, true, "").at("dma").second.find("dma_map_sg"), std::string::npos);
+}
+
 TEST(Evidence, of_dma_is_observed_only_where_the_dma_layer_is_seen) {
   Plan plan = make_plan(linux_6_18());
-  if (std::none_of(plan.programs.begin(), plan.programs.end(),
-                   [](const PlannedProgram& p) { return p.program == "dma_map_phys"; }))
-    plan.programs.push_back({.program = "dma_map_phys",
-                             .tracepoint = "dma_map_phys",
-                             .group = "",
-                             .enabled = true,
-                             .reason = "",
-                             .lost = ""});
   EXPECT_EQ(evidence_of(plan, true, "").at("dma").first, Evidence::kObserved);
   const auto virtio = evidence_of(plan, false, "virtio_blk passes physical addresses").at("dma");
   EXPECT_EQ(virtio.first, Evidence::kDerived);

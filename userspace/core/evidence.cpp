@@ -27,14 +27,14 @@ void grade_dma(const Plan& plan, bool dma_api, std::string_view dma_note, Grades
     grades["dma"] = {Evidence::kInferred, without("block_queue", plan)};
   } else if (!plan.enabled("block_complete")) {
     grades["dma"] = {Evidence::kInferred, without("block_complete", plan)};
-  } else if (!any_enabled(plan, {"dma_map_phys", "dma_map_page", "dma_map_sg"})) {
-    grades["dma"] = {Evidence::kDerived,
-                     "bytes of the block request; the dma:* tracepoints are not used"};
   } else if (!dma_api) {
     grades["dma"] = {Evidence::kDerived,
                      "bytes of the block request; " +
                          (dma_note.empty() ? std::string("no device here uses the DMA API")
                                            : std::string(dma_note))};
+  } else if (!any_enabled(plan, {"dma_map_phys", "dma_map_page", "dma_map_sg"})) {
+    grades["dma"] = {Evidence::kDerived,
+                     "bytes of the block request; " + without("dma_map_sg", plan)};
   } else {
     grades["dma"] = {Evidence::kObserved, std::string(dma_note)};
   }

@@ -21,6 +21,8 @@ constexpr std::string_view kIssueLost =
     "when the device got a block request, and how often it was requeued";
 constexpr std::string_view kFaultLost =
     "file and offset of page faults that add no page to the page cache";
+constexpr std::string_view kMapLost =
+    "that the DMA layer maps the memory of NVMe disks: their DMA is derived";
 
 constexpr ProgramSpec kPrograms[] = {
     {.program = "syscall_enter",
@@ -122,6 +124,43 @@ constexpr ProgramSpec kPrograms[] = {
      .tracepoint = "block_bio_complete",
      .arguments = "struct request_queue *, struct bio *",
      .lost = "device work of drivers without requests (device-mapper, md, zram)"},
+    {.program = "dma_map_page",
+     .tracepoint = "dma_map_page",
+     .arguments = "struct device *, phys_addr_t, dma_addr_t, size_t",
+     .lost = kMapLost,
+     .group = "dma_map",
+     .helper = "bpf_loop",
+     .dma_layer = true},
+    {.program = "dma_map_phys",
+     .tracepoint = "dma_map_phys",
+     .arguments = "struct device *, phys_addr_t, dma_addr_t, size_t",
+     .lost = kMapLost,
+     .group = "dma_map",
+     .helper = "bpf_loop",
+     .dma_layer = true},
+    {.program = "dma_map_sg",
+     .tracepoint = "dma_map_sg",
+     .arguments = "struct device *, struct scatterlist *, int",
+     .lost = "that the DMA layer maps the lists of SCSI, SATA and USB disks: their DMA is derived",
+     .helper = "bpf_loop",
+     .dma_layer = true},
+    {.program = "dma_iommu",
+     .tracepoint = "map",
+     .arguments = "unsigned long, phys_addr_t, size_t",
+     .lost = "that the IOMMU maps what NVMe links past the DMA layer (6.17): its DMA is derived",
+     .helper = "bpf_loop",
+     .dma_layer = true},
+    {.program = "dma_bounced",
+     .tracepoint = "swiotlb_bounced",
+     .arguments = "struct device *, dma_addr_t, size_t",
+     .lost = "CPU copies through bounce buffers (swiotlb)",
+     .helper = "bpf_loop",
+     .dma_layer = true},
+    {.program = "dma_learn",
+     .tracepoint = "",
+     .arguments = "",
+     .lost = "the DMA evidence of mappings that are told by physical address",
+     .dma_layer = true},
 };
 
 // Used by every program: without them nothing loads.
@@ -134,7 +173,7 @@ constexpr Essential kEssentialHelpers[] = {
     {"bpf_ringbuf_reserve", "BPF ring buffer (Linux 5.8)"},
 };
 constexpr std::string_view kOptionalHelpers[] = {"bpf_find_vma", "bpf_for_each_map_elem",
-                                                "bpf_rdonly_cast"};
+                                                 "bpf_rdonly_cast"};
 
 // The next comma-separated word of `list`, which loses it.
 std::string_view next_word(std::string_view& list) {
@@ -179,6 +218,11 @@ std::string obstacle(const ProgramSpec& spec, const Features& features) {
   return "";
 }
 
+// By physical address: useless where dma_learn cannot tell whose page that is.
+bool takes_physical_address(const PlannedProgram& program) {
+  return program.dma_layer && program.program != "dma_map_sg";
+}
+
 void settle_groups(std::vector<PlannedProgram>& programs) {
   for (PlannedProgram& program : programs) {
     if (program.enabled || program.group.empty()) continue;
@@ -212,6 +256,28 @@ void Plan::disable(std::string_view program, std::string reason) {
     break;
   }
   settle_groups(programs);
+}
+
+bool Plan::watches_dma() const {
+  return std::any_of(programs.begin(), programs.end(), [](const PlannedProgram& planned) {
+    return planned.dma_layer && planned.enabled && !planned.tracepoint.empty();
+  });
+}
+
+void Plan::leave_dma_out() {
+  for (PlannedProgram& planned : programs) {
+    if (!planned.dma_layer) continue;
+    planned.enabled = false;
+    planned.superseded = true;
+  }
+}
+
+void Plan::disable_physical_addresses(const std::string& reason) {
+  for (PlannedProgram& planned : programs) {
+    if (!planned.enabled || !takes_physical_address(planned)) continue;
+    planned.enabled = false;
+    planned.reason = reason;
+  }
 }
 
 std::vector<std::string> Plan::hooks() const {
@@ -248,6 +314,7 @@ Plan make_plan(const Features& features) {
     program.tracepoint = spec.tracepoint;
     program.group = spec.group;
     program.required = spec.required;
+    program.dma_layer = spec.dma_layer;
     program.lost = spec.lost;
     program.reason = obstacle(spec, features);
     program.enabled = program.reason.empty() &&

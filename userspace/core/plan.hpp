@@ -41,6 +41,7 @@ struct ProgramSpec {
   std::string_view group = {};
   std::string_view helper = {};  // bpf helper that it needs beyond those that all need
   bool required = false;         // without it there is no trace
+  bool dma_layer = false;        // gives nothing unless a device maps through the DMA layer
 };
 std::span<const ProgramSpec> program_table();
 
@@ -49,8 +50,10 @@ struct PlannedProgram {
   std::string tracepoint;
   std::string group;
   bool required = false;
+  bool dma_layer = false;
   bool enabled = false;
-  bool superseded = false;  // not enabled because one of its group is: nothing is lost
+  bool superseded = false;  // not enabled, and nothing is lost: one of its group is, or it would
+                            // never fire
   std::string reason;       // why not enabled
   std::string lost;         // what is lost if it is not (also set when enabled)
 };
@@ -67,6 +70,12 @@ struct Plan {
   bool enabled(std::string_view program) const;
   // A program that the kernel refused at load or attach time.
   void disable(std::string_view program, std::string reason);
+  // No device here maps through the DMA layer: its hooks would cost and never give anything.
+  void leave_dma_out();
+  // Physical addresses cannot be joined to pages: of the DMA hooks, only those that name pages
+  // stay.
+  void disable_physical_addresses(const std::string& reason);
+  bool watches_dma() const;
   bool uses(std::string_view helper) const { return helpers.count(helper) != 0; }
   std::vector<std::string> hooks() const;    // tracepoints that will be used, sorted
   std::vector<MissingHook> missing() const;  // what goes into the header

@@ -15,6 +15,8 @@
 #include <string_view>
 
 #include "iohops.skel.h"
+#include "system/devices.hpp"
+#include "system/page_array.hpp"
 
 namespace iohops {
 namespace {
@@ -96,6 +98,7 @@ void set_knobs(iohops_bpf& skeleton, const SessionOptions& options, const Plan& 
       static_cast<uint32_t>(std::countr_zero(static_cast<uint64_t>(sysconf(_SC_PAGESIZE))));
   knobs.can_find_vma = plan.uses("bpf_find_vma");
   knobs.can_cast = plan.uses("bpf_rdonly_cast");
+  knobs.watch_dma = plan.watches_dma();
   number_syscalls(const_cast<uint8_t*>(knobs.op_of_syscall));
   size_t used = 0;
   for (const auto& [dev, ino] : options.own_files) {
@@ -104,6 +107,7 @@ void set_knobs(iohops_bpf& skeleton, const SessionOptions& options, const Plan& 
     knobs.self_inos[used++] = ino;
   }
   if (!options.tally) bpf_map__set_max_entries(skeleton.maps.tallies, 1);
+  if (!plan.watches_dma()) bpf_map__set_max_entries(skeleton.maps.memories, 1);
 }
 
 void choose_programs(iohops_bpf& skeleton, const Plan& plan) {
@@ -111,6 +115,30 @@ void choose_programs(iohops_bpf& skeleton, const Plan& plan) {
   bpf_object__for_each_program(program, skeleton.obj) {
     bpf_program__set_autoload(program, plan.enabled(bpf_program__name(program)));
   }
+}
+
+bool any_device_uses_dma_layer() {
+  const std::vector<BlockDevice> devices = list_block_devices();
+  return std::any_of(devices.begin(), devices.end(),
+                     [](const BlockDevice& block) { return block.device.dma && block.dma_api; });
+}
+
+// What joins a physical address to a page, or the reason why it cannot be done.
+void learn_page_array(iohops_bpf& skeleton, int ring_fd, Plan& plan) {
+  if (!plan.watches_dma()) return;
+  const int program = bpf_program__fd(skeleton.progs.dma_learn);
+  LIBBPF_OPTS(bpf_test_run_opts, run);
+  if (program < 0 || bpf_prog_test_run_opts(program, &run) != 0 || run.retval != 0) {
+    plan.disable_physical_addresses("the struct page of a ring buffer cannot be read");
+    return;
+  }
+  const auto& learnt = *skeleton.bss;
+  const Result<uint64_t> array = find_page_array(
+      ring_fd, {{learnt.learn_page[0], learnt.learn_page[1]}, learnt.learn_page_bytes});
+  if (array)
+    skeleton.bss->page_array = *array;
+  else
+    plan.disable_physical_addresses(array.error().message);
 }
 
 Error cannot_load(int error) {
@@ -134,6 +162,7 @@ Result<std::unique_ptr<Session>> Session::load(const SessionOptions& options, Pl
   libbpf_set_print(keep_log);
   std::unique_ptr<Session> session(new Session);
   session->options_ = options;
+  if (!any_device_uses_dma_layer()) plan.leave_dma_out();
   // One refused program fails the whole object: leave it out and try again.
   for (;;) {
     libbpf_log.clear();
@@ -149,6 +178,7 @@ Result<std::unique_ptr<Session>> Session::load(const SessionOptions& options, Pl
     if (!plan.possible()) return cannot_load(-failed);
   }
   if (Status opened = session->open_rings(options); !opened) return opened.error();
+  learn_page_array(*session->skeleton_, session->rings_.front().fd(), plan);
   return session;
 }
 

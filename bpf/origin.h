@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+ *
+ * Whose pages a bio carries: a file's, the block device's own, an application's buffer, nobody's.
+ */
+#ifndef IOHOPS_ORIGIN_H
+#define IOHOPS_ORIGIN_H
+
+#include "request.h"
+
+#define PAGE_MAPPING_FLAGS 3UL
+#define TMPFS_MAGIC 0x01021994
+#define HUGETLBFS_MAGIC 0x958458f6
+#define S_IFMT 00170000
+#define S_IFBLK 0060000
+
+/* Whose page is it? The first page of the bio decides: a bio is contiguous in its file for every
+ * file system that fills it from the page cache. */
+static __always_inline void read_first_page(struct bio *bio, struct wire_bio_part *part)
+{
+	struct bio_vec *vecs = bio->bi_io_vec;
+	struct bio_vec vec = {};
+	struct page *page;
+
+	part->ino = 0;
+	part->index = 0;
+	part->dev = 0;
+	if (!part->bytes || !vecs)
+		return;
+	/* Not bi_vcnt: it is 0 in clones and splits. */
+	bpf_probe_read_kernel(&vec, sizeof(vec), &vecs[bio->bi_iter.bi_idx]);
+	page = vec.bv_page;
+	if (!page)
+		return;
+	page = (void *)page + ((vec.bv_offset + bio->bi_iter.bi_bvec_done) >> page_shift) *
+				      bpf_core_type_size(struct page);
+	struct folio *folio = page_folio(page);
+	unsigned long mapping = (unsigned long)BPF_CORE_READ(folio, mapping);
+
+	if (mapping & 1) {
+		part->flags |= WIRE_BIO_USER;
+		return;
+	}
+	if (!mapping || (mapping & PAGE_MAPPING_FLAGS)) {
+		part->flags |= WIRE_BIO_NO_MAPPING;
+		return;
+	}
+	struct inode *inode = BPF_CORE_READ((struct address_space *)mapping, host);
+
+	if (!inode) {
+		part->flags |= WIRE_BIO_SWAP; /* swapper_space has no host */
+		return;
+	}
+	/* Shared memory has no block device: its pages are somebody's buffer. */
+	if (BPF_CORE_READ(inode, i_sb, s_magic) == TMPFS_MAGIC ||
+	    BPF_CORE_READ(inode, i_sb, s_magic) == HUGETLBFS_MAGIC) {
+		part->flags |= WIRE_BIO_USER;
+		return;
+	}
+	part->ino = BPF_CORE_READ(inode, i_ino);
+	part->dev = BPF_CORE_READ(inode, i_sb, s_dev);
+	part->index = BPF_CORE_READ(folio, index) +
+		      ((unsigned long)page - (unsigned long)folio) / bpf_core_type_size(struct page);
+	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFBLK) {
+		part->flags |= WIRE_BIO_METADATA;
+		return;
+	}
+	/* A flusher's bio concerns us if a traced process uses the file. The generation is part of
+	 * the key: another file that got the number of a deleted one is not ours. */
+	struct file_key key = {
+		.ino = part->ino,
+		.dev = part->dev,
+		.generation = BPF_CORE_READ(inode, i_generation),
+	};
+	u32 *alias = bpf_map_lookup_elem(&files, &key);
+
+	if (alias)
+		part->file = *alias;
+}
+
+/* The buffer of a direct request can be a mapping of another file: its pages look like page cache. On
+ * overlayfs the page cache is another inode's too, so there this cannot be told. */
+static __always_inline bool is_mapped_buffer(const struct thread_state *state, const struct wire_bio_part *part)
+{
+	if (!(state->open_flags & O_DIRECT) || state->last_stacked || !part->ino)
+		return false;
+	return !(part->flags & WIRE_BIO_METADATA) &&
+	       (part->ino != state->last_ino || part->dev != state->last_dev);
+}
+
+static __always_inline bool is_own_output(const struct wire_bio_part *part)
+{
+	for (int i = 0; i < 4; i++)
+		if (self_inos[i] && self_inos[i] == part->ino && self_devs[i] == part->dev)
+			return true;
+	return false;
+}
+
+#endif /* IOHOPS_ORIGIN_H */
