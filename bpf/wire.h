@@ -288,7 +288,10 @@ enum wire_loss {
 	WIRE_LOSS_RECURSION = 9,     /* the kernel skipped a program that was already running on the CPU */
 	WIRE_LOSS_COMPAT = 10,	     /* 32-bit system calls are not decoded */
 	WIRE_LOSS_EVICTED = 11,	     /* userspace: an open request was given up to bound memory */
-	WIRE_LOSS_CAUSES = 12,
+	/* The kernel never told that a bio had completed: it runs no program while it interrupts a task
+	 * that tracing must not see (a sandbox's own), or the request was torn down. */
+	WIRE_LOSS_COMPLETION = 12,
+	WIRE_LOSS_CAUSES = 13,
 };
 
 struct wire_loss_record {

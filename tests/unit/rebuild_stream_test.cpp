@@ -221,6 +221,22 @@ TEST(RebuildStream, lost_completion_is_given_up_after_a_while) {
   EXPECT_FALSE(story.told().request_of(1).complete);
 }
 
+TEST(RebuildStream, missed_completion_makes_only_its_own_request_partial) {
+  Story story;
+  const auto file = story.file("/data/a");
+  auto read = story.call(WIRE_OP_READ, file).at(0, kPage);
+  read.adds(0, 8).reads(0, 8);
+  auto other = story.call(WIRE_OP_READ, file).at(kPage, kPage).on_thread(7);
+  story.loses(WIRE_LOSS_COMPLETION, 1);
+  read.returns(kPage);
+  other.returns(kPage);
+  const Ledger& ledger = story.told();
+  EXPECT_EQ(ledger.losses.at(0).cause, "completion_missed");
+  size_t partial = 0;
+  for (const Request& request : ledger.requests) partial += !request.complete;
+  EXPECT_EQ(partial, 1u);
+}
+
 TEST(RebuildStream, request_that_never_ended_is_told_as_open) {
   Story story;
   const auto file = story.file("/data/a");

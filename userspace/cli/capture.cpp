@@ -102,10 +102,11 @@ Result<int> Capture::round() {
   return records_ > before ? kBusyWaitMs : kIdleWaitMs;
 }
 
-Status Capture::finish(wire_stop reason) {
+Status Capture::finish(wire_stop reason, uint64_t missed) {
   drain();
   const uint64_t now = monotonic_ns();
   note_losses(now);
+  if (missed) note_loss(now, WIRE_LOSS_COMPLETION, missed);
   if (Status handed = hand_on(WIRE_UNKNOWN); !handed) return handed;
   wire_end end{};
   end.header = {.time_ns = now, .kind = WIRE_END, .size = sizeof end, .cpu = 0};

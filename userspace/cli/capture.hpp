@@ -23,7 +23,8 @@ class Capture {
   // One round. Tells how long to wait before the next, in milliseconds.
   Result<int> round();
   // After the programs are detached: everything that is left, then the collector's last record.
-  Status finish(wire_stop reason);
+  // `missed`: bios whose completion never came.
+  Status finish(wire_stop reason, uint64_t missed);
 
   uint64_t lost() const { return lost_; }
   uint64_t records() const { return records_; }

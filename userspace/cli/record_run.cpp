@@ -32,7 +32,7 @@ namespace iohops {
 namespace {
 
 constexpr uint64_t kSecond = 1'000'000'000;
-constexpr uint64_t kDrainLimit = 2 * kSecond;  // for device work in flight when the trace stops
+constexpr uint64_t kDrainLimit = kSecond;  // for device work in flight when the trace stops
 constexpr size_t kSpoolMemory = size_t{8} << 20;
 
 // Everything a recording owns, in the order in which it must go away (the last first).
@@ -240,7 +240,7 @@ Status Recording::drain() {
   }
   session_->detach();
   session_->close_leftovers();
-  return capture_->finish(reason_);
+  return capture_->finish(reason_, session_->bios_in_flight());
 }
 
 void Recording::tell_start() const {

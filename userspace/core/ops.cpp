@@ -61,7 +61,8 @@ std::optional<uint16_t> parse_op(std::string_view name) {
 std::string_view loss_name(uint32_t cause) {
   constexpr std::string_view kNames[WIRE_LOSS_CAUSES] = {
       "unknown",   "ring_request", "ring_detail", "ring_transfer", "ring_name", "threads_full",
-      "bios_full", "files_full",   "tally_full",  "recursion",     "compat",    "evicted"};
+      "bios_full", "files_full",   "tally_full",  "recursion",     "compat",    "evicted",
+      "completion_missed"};
   return cause < WIRE_LOSS_CAUSES ? kNames[cause] : kNames[0];
 }
 

@@ -34,12 +34,13 @@ Result<HeldRequest*> held_of(RebuildState& s, const wire_owner& owner) {
 // Whether requests that ran at the time may have lost something of theirs.
 bool hits_requests(uint32_t cause) {
   return cause != WIRE_LOSS_RING_NAME && cause != WIRE_LOSS_TALLY_FULL &&
-         cause != WIRE_LOSS_COMPAT && cause != WIRE_LOSS_EVICTED;
+         cause != WIRE_LOSS_COMPAT && cause != WIRE_LOSS_EVICTED &&
+         cause != WIRE_LOSS_COMPLETION;
 }
 
 bool hits_bios(uint32_t cause) {
   return cause == WIRE_LOSS_RING_TRANSFER || cause == WIRE_LOSS_BIOS_FULL ||
-         cause == WIRE_LOSS_RECURSION;
+         cause == WIRE_LOSS_RECURSION || cause == WIRE_LOSS_COMPLETION;
 }
 
 Status on_loss(RebuildState& s, const wire_loss_record& record) {
