@@ -7,21 +7,29 @@
 
 #include "track.h"
 
+/* The number in the innermost namespace. The pointer by a probe read, a number to the verifier: kernels
+ * before 6.2 let nothing that is not constant be added to a typed one. */
+static __always_inline int innermost(struct task_struct *task)
+{
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	u32 level = BPF_CORE_READ(pid, level);
+	int number = 0;
+
+	bpf_probe_read_kernel(&number, sizeof(number),
+			      (void *)&pid->numbers[0].nr + level * bpf_core_type_size(struct upid));
+	return number;
+}
+
 static __always_inline void emit_thread(struct task_struct *task, const char *comm)
 {
 	struct wire_thread *record =
 		reserve(sizeof(*record), WIRE_THREAD, bpf_ktime_get_ns(), WIRE_LOSS_RING_NAME);
-	struct pid *pid = task->thread_pid;
-	u32 level = BPF_CORE_READ(pid, level);
-	int ns_tid = 0;
 
 	if (!record)
 		return;
-	bpf_probe_read_kernel(&ns_tid, sizeof(ns_tid),
-			      (void *)&pid->numbers[0].nr + level * bpf_core_type_size(struct upid));
 	record->tgid = task->tgid;
 	record->tid = task->pid;
-	record->ns_tid = ns_tid;
+	record->ns_tid = innermost(task);
 	record->reserved = 0;
 	bpf_probe_read_kernel_str(record->comm, sizeof(record->comm), comm);
 	submit(record);
@@ -31,16 +39,11 @@ static __always_inline void emit_process(struct task_struct *leader, u32 event)
 {
 	struct wire_process *record =
 		reserve(sizeof(*record), WIRE_PROCESS, bpf_ktime_get_ns(), WIRE_LOSS_RING_NAME);
-	struct pid *pid = leader->thread_pid;
-	u32 level = BPF_CORE_READ(pid, level);
-	int ns_tgid = 0;
 
 	if (!record)
 		return;
-	bpf_probe_read_kernel(&ns_tgid, sizeof(ns_tgid),
-			      (void *)&pid->numbers[0].nr + level * bpf_core_type_size(struct upid));
 	record->tgid = leader->tgid;
-	record->ns_tgid = ns_tgid;
+	record->ns_tgid = innermost(leader);
 	record->parent = leader->real_parent->tgid;
 	record->event = event;
 	record->start_boot_ns = leader->start_boottime;

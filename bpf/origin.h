@@ -17,7 +17,7 @@
  * file system that fills it from the page cache. */
 static __always_inline void read_first_page(struct bio *bio, struct wire_bio_part *part)
 {
-	struct bio_vec *vecs = bio->bi_io_vec;
+	struct bio_vec *vecs = BPF_CORE_READ(bio, bi_io_vec); /* to be indexed: see innermost() of name.h */
 	struct bio_vec vec = {};
 	struct page *page;
 
