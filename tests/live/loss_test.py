@@ -30,27 +30,30 @@ def overloaded(*arguments, count=100_000):
     work.wait_done()
     recording.process.send_signal(signal.SIGCONT)
     code = recording.stop()
-    work.finish()
-    return recording, code
+    return recording, code, work.finish()
 
 
 def test_what_does_not_fit_the_ring_is_counted_exactly():
-    recording, code = overloaded()
+    recording, code, oracle = overloaded()
     equal(code, 0, f"exit code ({recording.text()})")
     trace = Trace(recording.output)
     lost = trace.summary["lost"]["by_cause"].get("ring_request", 0)
     check(lost > 0, "a ring of 4096 bytes held everything")
-    equal(count_of(trace, ["pread64"]) + lost, 100_000, "requests recorded and lost")
+    # Page faults of the workload are requests too, and as many as the kernel counted at most.
+    faults = oracle["facts"]["minor_faults"] + oracle["facts"]["major_faults"]
+    check(faults < 100, f"{faults} page faults blur the count")
+    seen = len(trace.requests) + lost
+    check(100_000 <= seen <= 100_000 + faults, f"{seen} requests recorded and lost, 100,000 and up to {faults} made")
     equal(sum(r["count"] for r in trace.of_type("loss") if r["cause"] == "ring_request"), lost,
           "loss records, against the summary")
     check(str(lost)[:3] in recording.text().replace(",", ""), f"the loss is not said: {recording.text()}")
 
 
 def test_a_loss_beyond_the_limit_is_an_exit_code():
-    recording, code = overloaded("--max-lost", "0")
+    recording, code, _ = overloaded("--max-lost", "0")
     equal(code, 7, f"exit code ({recording.text()})")
     equal(Trace(recording.output).summary["lost"]["total"] > 0, True, "lost")
-    recording, code = overloaded("--max-lost", "100%")
+    recording, code, _ = overloaded("--max-lost", "100%")
     equal(code, 0, f"exit code ({recording.text()})")
 
 

@@ -1,8 +1,8 @@
 """Threads, children, exec, signals, and targets that end while they are traced."""
 import signal
 
-from lib import (READ, IOHOPS, TMP, Recording, Trace, Workload, check, difference, equal, in_system_call,
-                 iohops, proc_io, traced, wait_exit, wait_until)
+from lib import (READ, IOHOPS, TMP, Recording, Trace, Workload, check, difference, equal, iohops, proc_io,
+                 traced, wait_exit)
 
 
 def test_threads_that_exist_and_threads_to_come_are_traced():
@@ -57,8 +57,7 @@ def test_a_target_killed_in_the_middle_of_a_read_ends_the_recording():
     work = Workload("stuck_read", count=30)
     recording = Recording("-p", work.pid)
     work.go()
-    work.wait_done()
-    wait_until(lambda: in_system_call(work.pid, READ), "the target is inside its last read")
+    work.wait_done(then=READ)
     work.process.kill()
     wait_exit(work.process, "the killed target")
     equal(recording.wait(), 0, f"exit code of record ({recording.text()})")

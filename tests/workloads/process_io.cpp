@@ -26,6 +26,7 @@ void threads(Run& run) {
   const Options& o = run.options;
   const int fd = open_filled(o, O_RDONLY, Cache::kWarm);
   std::vector<Calls> calls(o.threads);
+  for (Calls& c : calls) c.prepare(o.count);
   std::vector<std::thread> running;
   std::atomic<bool> go = false;
   const auto body = [&](unsigned i) {

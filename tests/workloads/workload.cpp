@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -75,22 +76,27 @@ static void wait_for_signal() {
 static rusage g_usage_at_start;
 
 void Run::start() {
+  calls.prepare(std::max<size_t>(3 * options.count, options.size / options.block) + 16);
   if (options.barrier) {
     char line[32];
     const int n = std::snprintf(line, sizeof line, "ready %d\n", getpid());
     if (::write(STDOUT_FILENO, line, static_cast<size_t>(n)) != n) fail("saying ready");
+    // Before the wait, so that no fault that a tracer can see is missing from the count.
+    getrusage(RUSAGE_SELF, &g_usage_at_start);
     wait_for_signal();
+  } else {
+    getrusage(RUSAGE_SELF, &g_usage_at_start);
   }
-  getrusage(RUSAGE_SELF, &g_usage_at_start);
 }
 
 void Run::stop() {
   rusage now;
   getrusage(RUSAGE_SELF, &now);
-  facts["minor_faults"] = now.ru_minflt - g_usage_at_start.ru_minflt;
-  facts["major_faults"] = now.ru_majflt - g_usage_at_start.ru_majflt;
   if (options.done_fd >= 0) close(options.done_fd);
   if (options.barrier) wait_for_signal();
+  // Only now: writing them down may fault too.
+  facts["minor_faults"] = now.ru_minflt - g_usage_at_start.ru_minflt;
+  facts["major_faults"] = now.ru_majflt - g_usage_at_start.ru_majflt;
 }
 
 void evict(int fd) {

@@ -41,7 +41,11 @@ struct Call {
 // Does calls and remembers them. One per thread: nothing here locks.
 class Calls {
  public:
-  Calls() { list_.reserve(1 << 16); }
+  // Room for so many calls, touched, so that remembering one is no page fault.
+  void prepare(size_t calls) {
+    list_.resize(calls);
+    list_.clear();
+  }
 
   ssize_t read(int fd, void* to, size_t n, int64_t at = -1);
   ssize_t write(int fd, const void* from, size_t n, int64_t at = -1);
