@@ -32,8 +32,8 @@ OPT      ?= -O2
 WARNINGS := -Wall -Wextra -Wshadow -Werror
 CXXFLAGS := -std=c++20 $(OPT) -g $(WARNINGS) -ffile-prefix-map=$(CURDIR)=. \
             -Iuserspace -I. -I$(BUILD)/gen -DIOHOPS_VERSION='"$(VERSION)"'
-MODULES  := libbpf libelf zlib libzstd fmt spdlog simdjson ncursesw libcap
-LIBS      = $(shell pkg-config --libs $(MODULES) 2>/dev/null || echo -lbpf -lelf -lz -lzstd -lspdlog -lfmt -lsimdjson -lncursesw -ltinfo -lcap) -lpthread
+MODULES  := libbpf libelf zlib libzstd fmt simdjson ncursesw libcap
+LIBS      = $(shell pkg-config --libs $(MODULES) 2>/dev/null || echo -lbpf -lelf -lz -lzstd -lfmt -lsimdjson -lncursesw -ltinfo -lcap) -lpthread
 # What unit tests of core and sinks link with: no libbpf, so that purity is proved by the linker.
 PURE_LIBS = $(filter-out -lbpf -lelf,$(LIBS))
 

@@ -217,7 +217,6 @@ struct wire_wait {
 };
 
 enum {
-	WIRE_BIO_ANON = 1,
 	WIRE_BIO_USER = 1,	 /* pages of the application: direct I/O. ino is 0 then */
 	WIRE_BIO_NO_MAPPING = 2, /* private pages of the file system (compressed, encrypted, log) */
 	WIRE_BIO_METADATA = 4,	 /* page cache of the block device itself */
