@@ -99,6 +99,22 @@ static __always_inline u32 bio_disk_dev(struct bio *bio)
 	return (u32)disk->major << 20 | ((u32)disk->first_minor & 0xfffff);
 }
 
+/* bi_bvec_done is called bi_offset since 7.3. */
+struct bvec_iter___7_3 {
+	unsigned int bi_offset;
+} __attribute__((preserve_access_index));
+struct bio___7_3 {
+	struct bvec_iter___7_3 bi_iter;
+} __attribute__((preserve_access_index));
+
+/* Bytes of the bio's first vector that are passed already. */
+static __always_inline u32 bio_bvec_done(struct bio *bio)
+{
+	if (bpf_core_field_exists(((struct bio___7_3 *)bio)->bi_iter.bi_offset))
+		return BPF_CORE_READ((struct bio___7_3 *)bio, bi_iter.bi_offset);
+	return BPF_CORE_READ(bio, bi_iter.bi_bvec_done);
+}
+
 /* A tail page named its head in compound_head up to 7.2. compound_info of 7.3 holds, with vmemmap
  * optimisation, a mask that makes the head's address of the tail's. */
 struct page___mask {

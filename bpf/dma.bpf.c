@@ -47,7 +47,7 @@ static __always_inline void enter_bio(struct cursor *cursor, u64 address)
 	cursor->bio = address;
 	cursor->left = BPF_CORE_READ(bio, bi_iter.bi_size);
 	cursor->index = BPF_CORE_READ(bio, bi_iter.bi_idx);
-	cursor->done = BPF_CORE_READ(bio, bi_iter.bi_bvec_done);
+	cursor->done = bio_bvec_done(bio);
 }
 
 struct walk {

@@ -44,7 +44,7 @@ static __always_inline u64 first_memory(struct bio *bio)
 	bpf_probe_read_kernel(&vec, sizeof(vec), &vecs[BPF_CORE_READ(bio, bi_iter.bi_idx)]);
 	if (!vec.bv_page)
 		return 0;
-	return memory_key((u64)vec.bv_page, (u64)vec.bv_offset + BPF_CORE_READ(bio, bi_iter.bi_bvec_done));
+	return memory_key((u64)vec.bv_page, (u64)vec.bv_offset + bio_bvec_done(bio));
 }
 
 static __always_inline void remember_memory(struct bio_state *state, struct bio *bio)

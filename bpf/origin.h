@@ -31,7 +31,7 @@ static __always_inline void read_first_page(struct bio *bio, struct wire_bio_par
 	page = vec.bv_page;
 	if (!page)
 		return;
-	page = (void *)page + ((vec.bv_offset + bio->bi_iter.bi_bvec_done) >> page_shift) *
+	page = (void *)page + ((vec.bv_offset + bio_bvec_done(bio)) >> page_shift) *
 				      bpf_core_type_size(struct page);
 	struct folio *folio = page_folio(page);
 	unsigned long mapping = (unsigned long)BPF_CORE_READ(folio, mapping);
