@@ -93,6 +93,7 @@ live: all $(CHECK_OK) $(OBJECT_TEST) $(WORKLOADS)     ## trace real programs on 
 
 ifneq ($(wildcard tests/vm/run),)
 vm: all $(WORKLOADS) $(OBJECT_TEST)    ## load and trace on other kernels, in QEMU
+	$(Q)tools/packages vm
 	$(Q)tests/vm/run $(KERNELS)
 endif
 
