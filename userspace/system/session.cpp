@@ -159,6 +159,11 @@ void Session::Destroy::operator()(iohops_bpf* skeleton) const { iohops_bpf__dest
 void Session::Destroy::operator()(bpf_link* link) const { bpf_link__destroy(link); }
 
 Result<std::unique_ptr<Session>> Session::load(const SessionOptions& options, Plan& plan) {
+  if (!plan.possible()) {
+    return Error{ErrorKind::kKernel,
+                 fmt::format("cannot trace: {} (iohops doctor tells what this kernel lacks)",
+                             plan.blockers.front())};
+  }
   libbpf_set_print(keep_log);
   std::unique_ptr<Session> session(new Session);
   session->options_ = options;
