@@ -52,6 +52,22 @@ TEST(RebuildDirect, direct_read_that_fell_back_is_buffered_and_copied) {
   EXPECT_EQ(hop_bytes(r, HopKind::kDma, Endpoint::kDevice, Endpoint::kPageCache), k64K);
 }
 
+TEST(RebuildDirect, without_the_bio_hook_a_direct_request_claims_no_copy) {
+  RebuildContext context = Story::default_context();
+  context.sees_bios = false;
+  Story story(context);
+  const auto file = story.file("/data/a");
+  story.call(WIRE_OP_PREAD64, file).at(0, k64K).flags(kODirect).returns(k64K);
+  auto fell_back = story.call(WIRE_OP_PREAD64, file).at(0, kPage).flags(kODirect);
+  fell_back.adds(0, 1);
+  fell_back.returns(kPage);
+  const Ledger& ledger = story.told();
+  EXPECT_EQ(ledger.request_of(1).cpu_copies, 0u);
+  EXPECT_EQ(ledger.request_of(1).path, Path::kDirect);
+  EXPECT_EQ(ledger.request_of(2).path, Path::kBuffered);  // its page was seen to be added
+  EXPECT_EQ(ledger.request_of(2).hops.back().evidence, Evidence::kInferred);
+}
+
 TEST(RebuildDirect, fallback_without_a_trace_is_only_inferred) {
   Story story;
   const auto file = story.file("/data/a");

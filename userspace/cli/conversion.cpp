@@ -17,6 +17,8 @@ RebuildContext context_of(const Header& header, uint64_t start_ns) {
   context.page_size = header.page_size;
   context.machine = header.machine;
   context.devices = header.devices;
+  context.sees_bios =
+      std::find(header.hooks.begin(), header.hooks.end(), "block_bio_queue") != header.hooks.end();
   return context;
 }
 
@@ -74,6 +76,7 @@ Summary Conversion::known(const wire_end* end) const {
 Result<Summary> Conversion::finish() {
   const bool truncated = !rebuilder_.counters().end.has_value();
   if (Status done = rebuilder_.finish(truncated); !done) return done.error();
+  if (Status settled = filter_.settle(); !settled) return settled.error();
   const auto& end = rebuilder_.counters().end;
   summarizer_.merge(known(end ? &*end : nullptr));
   Summary summary = summarizer_.take();

@@ -266,12 +266,16 @@ Status FilterSink::summary(const Summary& summary) {
   return filter_.empty() ? next_.summary(summary) : Status{};
 }
 
-Status FilterSink::finish(bool truncated) {
+Status FilterSink::settle() {
   held_.clear();  // their requests never ended, so none of them passed
   waiting_.clear();
-  if (evicted_ != 0)
-    if (Status sent = next_.loss({.at_ns = last_ns_, .cause = "evicted", .count = evicted_}); !sent)
-      return sent;
+  const uint64_t evicted = std::exchange(evicted_, 0);
+  if (evicted == 0) return {};
+  return next_.loss({.at_ns = last_ns_, .cause = "evicted", .count = evicted});
+}
+
+Status FilterSink::finish(bool truncated) {
+  if (Status settled = settle(); !settled) return settled;
   return next_.finish(truncated);
 }
 

@@ -59,6 +59,9 @@ class FilterSink : public Sink {
   Status loss(const Loss&) override;
   Status summary(const Summary&) override;
   Status finish(bool truncated) override;
+  // The stream is over: tells what had to be given up. Once, before the summary; finish() does it
+  // too.
+  Status settle();
 
  private:
   struct HeldFile {

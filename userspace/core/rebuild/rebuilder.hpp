@@ -19,6 +19,8 @@ struct RebuildContext {
   uint32_t page_size = 4096;
   std::string machine = "x86_64";  // uname machine of the traced kernel: O_DIRECT differs
   std::vector<Device> devices;
+  // block_bio_queue was attached: without it, that a direct request queued nothing means nothing.
+  bool sees_bios = true;
   // The kernel's swiotlb copies the buffer of a read to the bounce buffer as well (since 5.17).
   bool swiotlb_copies_in_on_read = true;
   size_t max_held_requests = 65536;  // waiting for their device work, or not finished

@@ -98,7 +98,8 @@ struct Fallback {
   uint64_t bytes = 0;
   Evidence evidence = Evidence::kDerived;
 };
-Fallback direct_fallback(const wire_request_detail& record, const CacheVerdict& verdict);
+Fallback direct_fallback(const RebuildState& s, const wire_request_detail& record,
+                         const CacheVerdict& verdict);
 
 // fault.cpp
 void add_fault_hops(RebuildState& s, const wire_request& request, const FileState* file);

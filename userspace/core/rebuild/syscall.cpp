@@ -129,7 +129,7 @@ void fill_transfer_of_data(RebuildState& s, const wire_request_detail& record,
   uint64_t copied = moved;
   if (is_direct(s, request, file)) {
     Fallback fallback;
-    if (file->storage == Storage::kPageCache) fallback = direct_fallback(record, verdict);
+    if (file->storage == Storage::kPageCache) fallback = direct_fallback(s, record, verdict);
     copied = fallback.bytes;
     rule.evidence = fallback.evidence;
     if (copied == 0) {
@@ -251,12 +251,14 @@ bool is_direct(const RebuildState& s, const wire_request& request, const FileSta
   return file != nullptr && (request.open_flags & s.direct_flag) != 0 && uses_page_cache(*file);
 }
 
-Fallback direct_fallback(const wire_request_detail& record, const CacheVerdict& verdict) {
+Fallback direct_fallback(const RebuildState& s, const wire_request_detail& record,
+                         const CacheVerdict& verdict) {
   const uint64_t moved = moved_bytes(record.request);
   if (record.direct_bytes >= moved) return {};
   const bool write = family(record.request.op) == OpFamily::kWrite;
   const bool seen =
       verdict.added || record.dirtied_bytes > 0 || (write && record.bios > record.direct_bios);
+  if (!s.context.sees_bios) return seen ? Fallback{moved, Evidence::kInferred} : Fallback{};
   // Nothing seen: a cached page was used, or a hole was filled with zeros, which is no copy.
   return {moved - record.direct_bytes, seen ? Evidence::kDerived : Evidence::kInferred};
 }
