@@ -18,14 +18,13 @@
 #define EEXIST 17
 #define MAX_BIOS 256 /* a request has at most queue_max_segments bios, 128-256 in practice */
 
-SEC("?tp_btf/block_bio_queue")
-int BPF_PROG(block_queue, struct bio *bio)
+static __always_inline int queue_bio(struct bio *bio)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	struct bio_state new = {};
 	struct wire_bio_part *part = &new.part;
-	bool traced = is_traced(task->tgid) && !(task->flags & PF_KTHREAD);
-	struct thread_state *state = traced ? find_thread(task->pid) : NULL;
+	bool traced = is_traced(task_field(task, tgid)) && !(task_field(task, flags) & PF_KTHREAD);
+	struct thread_state *state = traced ? find_thread(task_field(task, pid)) : NULL;
 	u64 key = (u64)bio;
 
 	if (!armed)
@@ -40,8 +39,8 @@ int BPF_PROG(block_queue, struct bio *bio)
 	part->queue_ns = bpf_ktime_get_ns();
 	part->origin_dev = bio_dev(bio);
 	if (traced) {
-		part->owner.tgid = task->tgid;
-		part->owner.tid = task->pid;
+		part->owner.tgid = task_field(task, tgid);
+		part->owner.tid = task_field(task, pid);
 	}
 	if (state && state->start_ns) {
 		if (is_mapped_buffer(state, part)) {
@@ -80,10 +79,22 @@ int BPF_PROG(block_queue, struct bio *bio)
 	return 0;
 }
 
+SEC("?tp_btf/block_bio_queue")
+int BPF_PROG(block_queue, struct bio *bio)
+{
+	return queue_bio(bio);
+}
+
+/* Before 5.11 the queue comes first in this one and in block_split. */
+SEC("?tp_btf/block_bio_queue")
+int BPF_PROG(block_queue_q, void *queue, struct bio *bio)
+{
+	return queue_bio(bio);
+}
+
 /* `front` is the new bio with the first part; its parent (bi_private, set by bio_chain just before)
  * goes on with the rest. */
-SEC("?tp_btf/block_split")
-int BPF_PROG(block_split, struct bio *front, unsigned int sector)
+static __always_inline int split_bio(struct bio *front)
 {
 	u64 key = (u64)front, parent_key = (u64)front->bi_private;
 	struct bio_state *parent = bpf_map_lookup_elem(&bios, &parent_key);
@@ -105,6 +116,18 @@ int BPF_PROG(block_split, struct bio *front, unsigned int sector)
 		forget_memory(&part, key);
 	}
 	return 0;
+}
+
+SEC("?tp_btf/block_split")
+int BPF_PROG(block_split, struct bio *front)
+{
+	return split_bio(front);
+}
+
+SEC("?tp_btf/block_split")
+int BPF_PROG(block_split_q, void *queue, struct bio *front)
+{
+	return split_bio(front);
 }
 
 static __always_inline struct bio_state *first_bio(struct request *rq)

@@ -25,28 +25,27 @@ static __noinline void emit_run(struct thread_state *state)
 	submit(record);
 }
 
-SEC("?tp_btf/mm_filemap_add_to_page_cache")
-int BPF_PROG(cache_add, struct folio *folio)
+/* `host` is the inode once more, by a probe read: see meet_mapping(). */
+static __always_inline int add_pages(struct thread_state *state, struct inode *inode, struct inode *host, u64 index,
+				     u64 pages, bool find_vma)
 {
-	struct thread_state *state = find_open(bpf_get_current_task_btf());
 	struct wire_page_run *run;
-	struct inode *inode;
-	u64 pages, now;
+	u64 now;
 
-	if (!state)
-		return 0;
-	inode = folio->mapping->host;
-	pages = folio_pages(folio);
 	touch(state);
 	state->added_bytes += pages << page_shift;
 	/* Before 6.12 this is the only sign that a fault is on a file. Not a page of the block
 	 * device: that is metadata on the way. */
-	if (state->op == WIRE_OP_PAGE_FAULT && !state->file_fault && (inode->i_mode & S_IFMT) != S_IFBLK)
-		meet_mapping(state, BPF_CORE_READ(folio, mapping, host), bpf_get_current_task_btf());
+	if (state->op == WIRE_OP_PAGE_FAULT && !state->file_fault && (inode->i_mode & S_IFMT) != S_IFBLK) {
+		if (find_vma)
+			meet_mapping(state, host, current_task());
+		else
+			meet_mapping_plain(state, host);
+	}
 	now = bpf_ktime_get_ns();
 	state->last_event_ns = now;
 	run = &state->run;
-	if (run->pages && run->first + run->pages == folio->index && run->ino == inode->i_ino &&
+	if (run->pages && run->first + run->pages == index && run->ino == inode->i_ino &&
 	    run->dev == inode->i_sb->s_dev) {
 		run->pages += pages;
 		run->adds++;
@@ -57,9 +56,30 @@ int BPF_PROG(cache_add, struct folio *folio)
 	state->page_runs++;
 	run->ino = inode->i_ino;
 	run->dev = inode->i_sb->s_dev;
-	run->first = folio->index;
+	run->first = index;
 	run->pages = pages;
 	run->adds = 1;
 	run->time_ns = now;
 	return 0;
+}
+
+SEC("?tp_btf/mm_filemap_add_to_page_cache")
+int BPF_PROG(cache_add, struct folio *folio)
+{
+	struct thread_state *state = find_open(current_task());
+
+	return state ? add_pages(state, folio->mapping->host, BPF_CORE_READ(folio, mapping, host), folio->index,
+				 folio_pages(folio), true)
+		     : 0;
+}
+
+/* Before 5.16 it passes a page. */
+SEC("?tp_btf/mm_filemap_add_to_page_cache")
+int BPF_PROG(cache_add_page, struct page___pre_5_16 *page)
+{
+	struct thread_state *state = find_open(current_task());
+
+	return state ? add_pages(state, page->mapping->host, BPF_CORE_READ(page, mapping, host), page->index,
+				 folio_pages((struct folio *)page), false)
+		     : 0;
 }

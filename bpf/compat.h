@@ -30,14 +30,25 @@
 #define syscall_arg5(regs) ((regs)->regs[5])
 #endif
 
+const volatile bool can_type_task __weak = false; /* a knob: bpf_get_current_task_btf is there (5.11) */
+
+/* `current`: with types, or before 5.11 as a number, whose fields are probe reads (20 ns each). */
+static __always_inline struct task_struct *current_task(void)
+{
+	return can_type_task ? bpf_get_current_task_btf() : (void *)bpf_get_current_task();
+}
+
+/* A field of any task, current or a tracepoint's. */
+#define task_field(task, field) (can_type_task ? (task)->field : BPF_CORE_READ(task, field))
+
 /* A 32-bit system call has other numbers. x86: TS_COMPAT (arch/x86/include/asm/thread_info.h);
  * arm64: TIF_32BIT (arch/arm64/include/asm/thread_info.h). */
 static __always_inline bool is_compat_syscall(struct task_struct *task)
 {
 #if defined(__TARGET_ARCH_x86)
-	return task->thread_info.status & 2;
+	return task_field(task, thread_info.status) & 2;
 #else
-	return task->thread_info.flags & (1UL << 22);
+	return task_field(task, thread_info.flags) & (1UL << 22);
 #endif
 }
 
@@ -115,6 +126,18 @@ static __always_inline u32 bio_bvec_done(struct bio *bio)
 	return BPF_CORE_READ(bio, bi_iter.bi_bvec_done);
 }
 
+/* Up to 5.15 what the page cache holds are pages, not folios: the same structure by another name. */
+struct page___pre_5_16 {
+	unsigned long flags;
+	struct address_space *mapping;
+	unsigned long index;
+	unsigned char compound_order; /* in the second page */
+} __attribute__((preserve_access_index));
+
+#define folio_field(folio, field)                                          \
+	(bpf_core_type_exists(struct folio) ? BPF_CORE_READ(folio, field) \
+					    : BPF_CORE_READ((struct page___pre_5_16 *)(folio), field))
+
 /* A tail page named its head in compound_head up to 7.2. compound_info of 7.3 holds, with vmemmap
  * optimisation, a mask that makes the head's address of the tail's. */
 struct page___mask {
@@ -151,14 +174,17 @@ struct folio___pre_6_6 {
 
 static __always_inline u64 folio_pages(struct folio *folio)
 {
+	struct page___pre_5_16 *second = (void *)folio + bpf_core_type_size(struct page);
 	unsigned long flags;
 
 	if (bpf_core_field_exists(((struct folio___memdesc *)folio)->flags.f))
 		flags = ((struct folio___memdesc *)folio)->flags.f;
 	else
-		flags = folio->flags;
+		flags = folio_field(folio, flags);
 	if (!(flags & (1UL << bpf_core_enum_value(enum pageflags, PG_head))))
 		return 1;
+	if (!bpf_core_type_exists(struct folio))
+		return 1UL << (BPF_CORE_READ(second, compound_order) & 31);
 	if (bpf_core_field_exists(((struct folio___pre_6_6 *)folio)->_folio_order))
 		return 1UL << (((struct folio___pre_6_6 *)folio)->_folio_order & 31);
 	if (bpf_core_field_exists(folio->_flags_1))

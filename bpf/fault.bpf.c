@@ -16,13 +16,13 @@
 SEC("?tp_btf/page_fault_user")
 int BPF_PROG(fault_user, unsigned long address, struct pt_regs *regs, unsigned long error)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	struct thread_state *state;
 	u64 now;
 
-	if (!is_traced(task->tgid))
+	if (!is_traced(task_field(task, tgid)))
 		return 0;
-	state = find_thread(task->pid);
+	state = find_thread(task_field(task, pid));
 	if (!state) {
 		state = add_thread(task);
 		if (!state)
@@ -44,7 +44,7 @@ int BPF_PROG(fault_user, unsigned long address, struct pt_regs *regs, unsigned l
 	state->offset = WIRE_UNKNOWN;
 	state->segments = 1;
 	state->call_flags = 0;
-	state->major_before = task->maj_flt;
+	state->major_before = task_field(task, maj_flt);
 	state->last_event_ns = now;
 	state->start_ns = now;
 	return 0;
@@ -60,7 +60,7 @@ static __always_inline struct thread_state *open_fault(struct task_struct *task)
 SEC("?tp_btf/mm_filemap_fault")
 int BPF_PROG(fault_filemap, struct address_space *mapping, unsigned long index)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	struct thread_state *state = open_fault(task);
 
 	if (!state)
@@ -76,7 +76,7 @@ int BPF_PROG(fault_filemap, struct address_space *mapping, unsigned long index)
 SEC("?tp_btf/mm_filemap_map_pages")
 int BPF_PROG(fault_map, struct address_space *mapping, unsigned long first, unsigned long last)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	struct thread_state *state = open_fault(task);
 
 	if (!state)

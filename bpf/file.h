@@ -23,14 +23,15 @@ extern void *bpf_rdonly_cast(const void *object, u32 btf_id) __ksym __weak;
 /* task->files->fdt->fd[fd] */
 static __always_inline u64 file_of_fd(struct task_struct *task, u32 fd)
 {
-	struct fdtable *table = task->files->fdt;
+	struct files_struct *files = task_field(task, files);
+	struct fdtable *table = task_field(files, fdt);
 	u64 file = 0;
 
-	if (fd >= table->max_fds)
+	if (fd >= task_field(table, max_fds))
 		return 0;
 	if (can_cast) /* any struct that begins with a pointer */
 		return (u64)cast_to(struct hlist_head, &table->fd[fd])->first;
-	bpf_probe_read_kernel(&file, sizeof(file), &table->fd[fd]);
+	bpf_probe_read_kernel(&file, sizeof(file), task_field(table, fd) + fd);
 	return file;
 }
 

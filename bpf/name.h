@@ -27,8 +27,8 @@ static __always_inline void emit_thread(struct task_struct *task, const char *co
 
 	if (!record)
 		return;
-	record->tgid = task->tgid;
-	record->tid = task->pid;
+	record->tgid = task_field(task, tgid);
+	record->tid = task_field(task, pid);
 	record->ns_tid = innermost(task);
 	record->reserved = 0;
 	bpf_probe_read_kernel_str(record->comm, sizeof(record->comm), comm);
@@ -42,11 +42,13 @@ static __always_inline void emit_process(struct task_struct *leader, u32 event)
 
 	if (!record)
 		return;
-	record->tgid = leader->tgid;
+	struct task_struct *parent = task_field(leader, real_parent);
+
+	record->tgid = task_field(leader, tgid);
 	record->ns_tgid = innermost(leader);
-	record->parent = leader->real_parent->tgid;
+	record->parent = task_field(parent, tgid);
 	record->event = event;
-	record->start_boot_ns = leader->start_boottime;
+	record->start_boot_ns = task_field(leader, start_boottime);
 	bpf_probe_read_kernel_str(record->comm, sizeof(record->comm), leader->comm);
 	submit(record);
 }

@@ -34,7 +34,7 @@ static __always_inline void read_first_page(struct bio *bio, struct wire_bio_par
 	page = (void *)page + ((vec.bv_offset + bio_bvec_done(bio)) >> page_shift) *
 				      bpf_core_type_size(struct page);
 	struct folio *folio = page_folio(page);
-	unsigned long mapping = (unsigned long)BPF_CORE_READ(folio, mapping);
+	unsigned long mapping = (unsigned long)folio_field(folio, mapping);
 
 	if (mapping & 1) {
 		part->flags |= WIRE_BIO_USER;
@@ -58,7 +58,7 @@ static __always_inline void read_first_page(struct bio *bio, struct wire_bio_par
 	}
 	part->ino = BPF_CORE_READ(inode, i_ino);
 	part->dev = BPF_CORE_READ(inode, i_sb, s_dev);
-	part->index = BPF_CORE_READ(folio, index) +
+	part->index = folio_field(folio, index) +
 		      ((unsigned long)page - (unsigned long)folio) / bpf_core_type_size(struct page);
 	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFBLK) {
 		part->flags |= WIRE_BIO_METADATA;

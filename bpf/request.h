@@ -154,7 +154,7 @@ static __always_inline void close_fault(struct thread_state *state, struct task_
 	}
 	u16 flags = WIRE_REQUEST_END_UNKNOWN;
 
-	if (task->maj_flt != state->major_before)
+	if (task_field(task, maj_flt) != state->major_before)
 		flags |= WIRE_REQUEST_MAJOR;
 	close_request(state, state->last_event_ns, 0, state->offset, flags);
 }

@@ -23,19 +23,18 @@ struct user_iovec {
 	u64 length;
 };
 
-/* Sum of an iovec array; its first base in *base. WIRE_UNKNOWN: not readable. Up to IOVECS of them are
- * one read (82 ns); a global function, verified once. */
-__noinline __weak u64 sum_iovecs(u64 array, u32 count, u64 *base)
+/* Sum of an iovec array. WIRE_UNKNOWN: not readable. Up to IOVECS of them are one read (82 ns); a global
+ * function, verified once. (Before 5.12 those take no pointer, so the first base is read by the caller.) */
+__noinline __weak u64 sum_iovecs(u64 array, u32 count)
 {
 	struct user_iovec vecs[IOVECS] = {};
 	u64 sum = 0;
 
-	if (!base || count == 0 || count > UIO_MAXIOV)
+	if (count == 0 || count > UIO_MAXIOV)
 		return count ? WIRE_UNKNOWN : 0; /* the kernel refuses more, too */
 	if (count <= IOVECS) {
 		if (bpf_probe_read_user(vecs, count * sizeof(vecs[0]), (void *)array))
 			return WIRE_UNKNOWN;
-		*base = vecs[0].base;
 		for (u32 i = 0; i < IOVECS; i++)
 			sum += vecs[i].length;
 		return sum;
@@ -45,8 +44,6 @@ __noinline __weak u64 sum_iovecs(u64 array, u32 count, u64 *base)
 			break;
 		if (bpf_probe_read_user(vecs, sizeof(vecs[0]), (void *)(array + i * sizeof(vecs[0]))))
 			return WIRE_UNKNOWN;
-		if (i == 0)
-			*base = vecs[0].base;
 		sum += vecs[0].length;
 	}
 	return sum;
@@ -84,7 +81,9 @@ static __always_inline void read_arguments(struct thread_state *state, struct pt
 	case WIRE_OP_READV:
 	case WIRE_OP_WRITEV:
 		state->segments = syscall_arg2(regs);
-		state->requested = sum_iovecs(state->buffer, state->segments, &first);
+		state->requested = sum_iovecs(state->buffer, state->segments);
+		if (state->segments)
+			bpf_probe_read_user(&first, sizeof(first), (void *)state->buffer);
 		state->buffer = first;
 		return;
 	case WIRE_OP_SYNC_FILE_RANGE:
@@ -143,12 +142,12 @@ static __always_inline void resolve_file(struct thread_state *state, struct task
 }
 
 /* msync names an address, not a descriptor. */
-static __always_inline void resolve_mapping(struct thread_state *state, struct task_struct *task)
+static __always_inline void resolve_mapping(struct thread_state *state, struct task_struct *task, bool find_vma)
 {
 	struct vma_facts facts = { .address = state->buffer };
 
 	state->open_flags = 0;
-	if (can_find_vma)
+	if (find_vma)
 		bpf_find_vma(task, state->buffer, read_vma, &facts, 0);
 	state->file = facts.alias;
 	if (facts.alias)
@@ -157,18 +156,17 @@ static __always_inline void resolve_mapping(struct thread_state *state, struct t
 		state->flags |= WIRE_REQUEST_FILE_UNKNOWN;
 }
 
-SEC("?tp_btf/sys_enter")
-int BPF_PROG(syscall_enter, struct pt_regs *regs, long number)
+static __always_inline int enter(struct pt_regs *regs, long number, bool find_vma)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	struct thread_state *state;
 	u16 op = 0;
 
-	if (!is_traced(task->tgid))
+	if (!is_traced(task_field(task, tgid)))
 		return 0;
 	if ((unsigned long)number < SYSCALLS)
 		op = op_of_syscall[number];
-	state = find_thread(task->pid);
+	state = find_thread(task_field(task, pid));
 	if (state && state->start_ns) {
 		if (state->op == WIRE_OP_PAGE_FAULT)
 			close_fault(state, task);
@@ -189,10 +187,23 @@ int BPF_PROG(syscall_enter, struct pt_regs *regs, long number)
 	open_request(state, bpf_ktime_get_ns(), op);
 	read_arguments(state, regs, op);
 	if (op == WIRE_OP_MSYNC)
-		resolve_mapping(state, task);
+		resolve_mapping(state, task, find_vma);
 	else
 		resolve_file(state, task);
 	return 0;
+}
+
+SEC("?tp_btf/sys_enter")
+int BPF_PROG(syscall_enter, struct pt_regs *regs, long number)
+{
+	return enter(regs, number, true);
+}
+
+/* Before 5.17: not even a program that never gets there may name a callback. */
+SEC("?tp_btf/sys_enter")
+int BPF_PROG(syscall_enter_plain, struct pt_regs *regs, long number)
+{
+	return enter(regs, number, false);
 }
 
 /* The position after the call less what it moved is where it began, O_APPEND included. */
@@ -211,13 +222,13 @@ static __always_inline u64 offset_from_position(struct thread_state *state, s64 
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(syscall_exit, struct pt_regs *regs, long result)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	struct thread_state *state;
 	u64 offset, now;
 
-	if (!is_traced(task->tgid))
+	if (!is_traced(task_field(task, tgid)))
 		return 0;
-	state = find_thread(task->pid);
+	state = find_thread(task_field(task, pid));
 	if (!state || !state->start_ns || state->op == WIRE_OP_PAGE_FAULT)
 		return 0;
 	now = bpf_ktime_get_ns();

@@ -12,7 +12,7 @@ static const struct thread_state new_thread = {};
 /* First request of a thread: claim its slot, name it. Off the hot path. */
 static __noinline struct thread_state *add_thread(struct task_struct *task)
 {
-	u32 tid = task->pid, tgid = task->tgid, slot = tid & (THREADS - 1);
+	u32 tid = task_field(task, pid), tgid = task_field(task, tgid), slot = tid & (THREADS - 1);
 	struct thread_state *state = NULL;
 
 	if (bpf_map_update_elem(&slot_owners, &slot, &tid, BPF_NOEXIST) == 0) {
@@ -29,7 +29,7 @@ static __noinline struct thread_state *add_thread(struct task_struct *task)
 	state->tgid = tgid;
 	state->tid = tid;
 	if (bpf_map_update_elem(&named_processes, &tgid, &tid, BPF_NOEXIST) == 0)
-		emit_process(task->group_leader, WIRE_PROCESS_SEEN);
+		emit_process(task_field(task, group_leader), WIRE_PROCESS_SEEN);
 	emit_thread(task, task->comm);
 	return state;
 }

@@ -38,9 +38,9 @@ static __always_inline struct thread_state *find_open(struct task_struct *task)
 {
 	struct thread_state *state;
 
-	if (!is_traced(task->tgid))
+	if (!is_traced(task_field(task, tgid)))
 		return NULL;
-	state = find_thread(task->pid);
+	state = find_thread(task_field(task, pid));
 	return state && state->start_ns ? state : NULL;
 }
 

@@ -7,10 +7,9 @@
  */
 #include "track.h"
 
-SEC("?tp_btf/writeback_dirty_folio")
-int BPF_PROG(writeback_dirty, struct folio *folio, struct address_space *mapping)
+static __always_inline int dirty(struct folio *folio)
 {
-	struct thread_state *state = find_open(bpf_get_current_task_btf());
+	struct thread_state *state = find_open(current_task());
 
 	if (!state)
 		return 0;
@@ -21,10 +20,22 @@ int BPF_PROG(writeback_dirty, struct folio *folio, struct address_space *mapping
 	return 0;
 }
 
-SEC("?tp_btf/folio_wait_writeback")
-int BPF_PROG(writeback_wait, struct folio *folio, struct address_space *mapping)
+SEC("?tp_btf/writeback_dirty_folio")
+int BPF_PROG(writeback_dirty, struct folio *folio, struct address_space *mapping)
 {
-	struct thread_state *state = find_open(bpf_get_current_task_btf());
+	return dirty(folio);
+}
+
+/* Before 5.16 they are pages. */
+SEC("?tp_btf/writeback_dirty_page")
+int BPF_PROG(wb_dirty_page, struct page *page, struct address_space *mapping)
+{
+	return dirty((struct folio *)page);
+}
+
+static __always_inline int wait_for_writeback(void)
+{
+	struct thread_state *state = find_open(current_task());
 
 	if (!state)
 		return 0;
@@ -33,11 +44,23 @@ int BPF_PROG(writeback_wait, struct folio *folio, struct address_space *mapping)
 	return 0;
 }
 
+SEC("?tp_btf/folio_wait_writeback")
+int BPF_PROG(writeback_wait, struct folio *folio, struct address_space *mapping)
+{
+	return wait_for_writeback();
+}
+
+SEC("?tp_btf/wait_on_page_writeback")
+int BPF_PROG(wb_wait_page, struct page *page, struct address_space *mapping)
+{
+	return wait_for_writeback();
+}
+
 /* Fires just before the pause; its arguments changed in 6.14, 6.15 and 7.1 and are not needed. */
 SEC("?tp_btf/balance_dirty_pages")
 int BPF_PROG(writeback_throttle)
 {
-	struct thread_state *state = find_open(bpf_get_current_task_btf());
+	struct thread_state *state = find_open(current_task());
 
 	if (!state)
 		return 0;

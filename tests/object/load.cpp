@@ -77,6 +77,7 @@ std::map<std::string, Outcome> load(const std::vector<std::string>& wanted, cons
   skeleton->rodata->scope = knobs.scope;
   skeleton->rodata->follow = knobs.follow;
   skeleton->rodata->tally = knobs.tally;
+  skeleton->rodata->can_type_task = features.helpers.contains("bpf_get_current_task_btf");
   skeleton->rodata->can_find_vma = features.helpers.contains("bpf_find_vma");
   skeleton->rodata->can_cast = features.helpers.contains("bpf_rdonly_cast");
   skeleton->rodata->watch_dma = true;

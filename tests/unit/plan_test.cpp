@@ -98,15 +98,40 @@ TEST(Plan, the_variant_is_chosen_by_prototype_and_not_by_version) {
   EXPECT_FALSE(is_missing(plan, "block_rq_issue"));
 }
 
+// As in Debian's 5.10.223: later prototypes of block_rq_*, earlier ones of everything else.
+TEST(Plan, linux_5_10_gets_variants_of_everything_that_it_fires) {
+  Features features = linux_6_18();
+  features.helpers = {"bpf_ringbuf_reserve"};
+  features.program_types.clear();
+  const Types page_mapping = {"struct page *", "struct address_space *"};
+  for (const char* later : {"mm_filemap_fault", "mm_filemap_map_pages", "writeback_dirty_folio",
+                            "folio_wait_writeback", "dma_map_phys", "dma_map_sg"})
+    features.tracepoints.erase(later);
+  features.tracepoints["writeback_dirty_page"] = page_mapping;
+  features.tracepoints["wait_on_page_writeback"] = page_mapping;
+  features.tracepoints["mm_filemap_add_to_page_cache"] = {"struct page *"};
+  features.tracepoints["block_bio_queue"] = {"struct request_queue *", "struct bio *"};
+  features.tracepoints["block_split"] = {"struct request_queue *", "struct bio *", "unsigned int"};
+  const Plan plan = make_plan(features);
+  EXPECT_TRUE(plan.possible());
+  for (const char* variant : {"syscall_enter_plain", "cache_add_page", "wb_dirty_page",
+                              "wb_wait_page", "block_queue_q", "block_split_q"})
+    EXPECT_TRUE(plan.enabled(variant)) << variant;
+  for (const char* other : {"syscall_enter", "cache_add", "block_queue", "block_split"})
+    EXPECT_TRUE(program(plan, other).superseded) << other;
+  EXPECT_TRUE(plan.attached("block_bio_queue"));
+  EXPECT_FALSE(is_missing(plan, "sys_enter"));
+}
+
 TEST(Plan, a_prototype_that_no_variant_reads_is_named) {
   Features odd = linux_6_18();
   odd.tracepoints["block_rq_issue"] = {"struct blk_request *"};
-  odd.tracepoints["mm_filemap_add_to_page_cache"] = {"struct page *"};
+  odd.tracepoints["mm_filemap_add_to_page_cache"] = {"struct pages *"};
   const Plan plan = make_plan(odd);
   EXPECT_TRUE(plan.possible());
   EXPECT_TRUE(is_missing(plan, "block_rq_issue"));
   EXPECT_FALSE(plan.enabled("cache_add"));
-  EXPECT_NE(program(plan, "cache_add").reason.find("(struct page *)"), std::string::npos);
+  EXPECT_NE(program(plan, "cache_add").reason.find("(struct pages *)"), std::string::npos);
 }
 
 TEST(Plan, arguments_that_were_added_at_the_end_do_no_harm) {
@@ -149,8 +174,9 @@ TEST(Plan, a_kernel_without_ring_buffers_is_too_old) {
   features.helpers.clear();
   features.program_types.clear();
   const Plan plan = make_plan(features);
-  EXPECT_EQ(plan.blockers.size(), 2U);
+  EXPECT_EQ(plan.blockers.size(), 1U);
   EXPECT_FALSE(plan.uses("bpf_find_vma"));
+  EXPECT_TRUE(plan.enabled("syscall_enter_plain"));
   EXPECT_FALSE(plan.enabled("syscall_leftovers"));
   EXPECT_TRUE(is_missing(plan, "syscall_leftovers"));
 }

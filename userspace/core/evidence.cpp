@@ -23,7 +23,7 @@ std::string without(std::string_view hook, const Plan& plan) {
 }
 
 void grade_dma(const Plan& plan, bool dma_api, std::string_view dma_note, Grades& grades) {
-  if (!plan.enabled("block_queue")) {
+  if (!plan.attached("block_bio_queue")) {
     grades["dma"] = {Evidence::kInferred, without("block_queue", plan)};
   } else if (!plan.enabled("block_complete")) {
     grades["dma"] = {Evidence::kInferred, without("block_complete", plan)};
@@ -48,7 +48,7 @@ Grades evidence_of(const Plan& plan, bool dma_api, std::string_view dma_note) {
   grades["cpu_copies"] = {Evidence::kDerived,
                           "from the result and the kind of file: no hook on the copy functions"};
   grade_dma(plan, dma_api, dma_note, grades);
-  if (plan.enabled("cache_add"))
+  if (plan.attached("mm_filemap_add_to_page_cache"))
     grades["page_cache"] = {Evidence::kObserved, ""};
   else
     grades["page_cache"] = {Evidence::kInferred, without("cache_add", plan)};
@@ -56,7 +56,7 @@ Grades evidence_of(const Plan& plan, bool dma_api, std::string_view dma_note) {
   if (plan.enabled("fault_user"))
     grades["page_faults"] = {Evidence::kObserved,
                              "their end is their last event: nothing marks the return"};
-  if (plan.enabled("block_queue"))
+  if (plan.attached("block_bio_queue"))
     grades["writeback"] = {Evidence::kDerived,
                            "from the ranges that the traced requests wrote: the kernel does not "
                            "keep the writers of a page"};

@@ -12,10 +12,19 @@ constexpr std::string_view kQueueRequest = "struct request_queue *, struct reque
 constexpr std::string_view kBio = "struct bio *";
 constexpr std::string_view kFolio = "struct folio *";
 constexpr std::string_view kFolioMapping = "struct folio *, struct address_space *";
+constexpr std::string_view kPage = "struct page *";
+constexpr std::string_view kPageMapping = "struct page *, struct address_space *";
+constexpr std::string_view kQueueBio = "struct request_queue *, struct bio *";
 constexpr std::string_view kTask = "struct task_struct *";
 
 constexpr std::string_view kEverything = "everything: a request begins and ends at a system call";
 constexpr std::string_view kDeviceWork = "all device work: DMA, its causes, and who asked for it";
+constexpr std::string_view kMissesLost = "page-cache misses and readahead";
+constexpr std::string_view kDirtyLost = "how many bytes a request turned from clean to dirty";
+constexpr std::string_view kWaitLost =
+    "that a wait was for the writing of the request's own data";
+constexpr std::string_view kSplitLost =
+    "who owns the first parts of bios that are larger than the device takes";
 constexpr std::string_view kInsertLost = "how long a block request waited before the I/O scheduler";
 constexpr std::string_view kIssueLost =
     "when the device got a block request, and how often it was requeued";
@@ -29,6 +38,14 @@ constexpr ProgramSpec kPrograms[] = {
      .tracepoint = "sys_enter",
      .arguments = "struct pt_regs *, long",
      .lost = kEverything,
+     .group = "syscall_enter",
+     .helper = "bpf_find_vma",
+     .required = true},
+    {.program = "syscall_enter_plain",
+     .tracepoint = "sys_enter",
+     .arguments = "struct pt_regs *, long",
+     .lost = kEverything,
+     .group = "syscall_enter",
      .required = true},
     {.program = "syscall_exit",
      .tracepoint = "sys_exit",
@@ -75,15 +92,33 @@ constexpr ProgramSpec kPrograms[] = {
     {.program = "cache_add",
      .tracepoint = "mm_filemap_add_to_page_cache",
      .arguments = kFolio,
-     .lost = "page-cache misses and readahead"},
+     .lost = kMissesLost,
+     .group = "cache_add"},
+    {.program = "cache_add_page",
+     .tracepoint = "mm_filemap_add_to_page_cache",
+     .arguments = kPage,
+     .lost = kMissesLost,
+     .group = "cache_add"},
     {.program = "writeback_dirty",
      .tracepoint = "writeback_dirty_folio",
      .arguments = kFolioMapping,
-     .lost = "how many bytes a request turned from clean to dirty"},
+     .lost = kDirtyLost,
+     .group = "writeback_dirty"},
+    {.program = "wb_dirty_page",
+     .tracepoint = "writeback_dirty_page",
+     .arguments = kPageMapping,
+     .lost = kDirtyLost,
+     .group = "writeback_dirty"},
     {.program = "writeback_wait",
      .tracepoint = "folio_wait_writeback",
      .arguments = kFolioMapping,
-     .lost = "that a wait was for the writing of the request's own data"},
+     .lost = kWaitLost,
+     .group = "writeback_wait"},
+    {.program = "wb_wait_page",
+     .tracepoint = "wait_on_page_writeback",
+     .arguments = kPageMapping,
+     .lost = kWaitLost,
+     .group = "writeback_wait"},
     {.program = "writeback_throttle",
      .tracepoint = "balance_dirty_pages",
      .arguments = "",
@@ -91,11 +126,23 @@ constexpr ProgramSpec kPrograms[] = {
     {.program = "block_queue",
      .tracepoint = "block_bio_queue",
      .arguments = kBio,
-     .lost = kDeviceWork},
+     .lost = kDeviceWork,
+     .group = "block_queue"},
+    {.program = "block_queue_q",
+     .tracepoint = "block_bio_queue",
+     .arguments = kQueueBio,
+     .lost = kDeviceWork,
+     .group = "block_queue"},
     {.program = "block_split",
      .tracepoint = "block_split",
      .arguments = kBio,
-     .lost = "who owns the first parts of bios that are larger than the device takes"},
+     .lost = kSplitLost,
+     .group = "block_split"},
+    {.program = "block_split_q",
+     .tracepoint = "block_split",
+     .arguments = kQueueBio,
+     .lost = kSplitLost,
+     .group = "block_split"},
     {.program = "block_insert",
      .tracepoint = "block_rq_insert",
      .arguments = kRequest,
@@ -169,11 +216,10 @@ struct Essential {
   std::string_view what;
 };
 constexpr Essential kEssentialHelpers[] = {
-    {"bpf_get_current_task_btf", "BPF helper bpf_get_current_task_btf (Linux 5.11)"},
     {"bpf_ringbuf_reserve", "BPF ring buffer (Linux 5.8)"},
 };
 constexpr std::string_view kOptionalHelpers[] = {"bpf_find_vma", "bpf_for_each_map_elem",
-                                                 "bpf_rdonly_cast"};
+                                                 "bpf_get_current_task_btf", "bpf_rdonly_cast"};
 
 // The next comma-separated word of `list`, which loses it.
 std::string_view next_word(std::string_view& list) {
@@ -246,16 +292,23 @@ bool Plan::enabled(std::string_view program) const {
   });
 }
 
+bool Plan::attached(std::string_view tracepoint) const {
+  return std::any_of(programs.begin(), programs.end(), [&](const PlannedProgram& planned) {
+    return planned.enabled && planned.tracepoint == tracepoint;
+  });
+}
+
 void Plan::disable(std::string_view program, std::string reason) {
   for (PlannedProgram& planned : programs) {
     if (planned.program != program) continue;
     planned.enabled = false;
     planned.superseded = false;
     planned.reason = std::move(reason);
-    if (planned.required) blockers.push_back(name_of(planned) + ": " + planned.reason);
-    break;
+    settle_groups(programs);
+    if (planned.required && !planned.superseded)
+      blockers.push_back(name_of(planned) + ": " + planned.reason);
+    return;
   }
-  settle_groups(programs);
 }
 
 bool Plan::watches_dma() const {
@@ -319,11 +372,14 @@ Plan make_plan(const Features& features) {
     program.reason = obstacle(spec, features);
     program.enabled = program.reason.empty() &&
                       (spec.group.empty() || taken.emplace(spec.group, spec.tracepoint).second);
-    if (program.required && !program.enabled)
-      plan.blockers.push_back(name_of(program) + ": " + program.reason);
     plan.programs.push_back(std::move(program));
   }
   settle_groups(plan.programs);
+  std::set<std::string> named;  // variants stand for one hook
+  for (const PlannedProgram& program : plan.programs)
+    if (program.required && !program.enabled && !program.superseded &&
+        named.insert(name_of(program)).second)
+      plan.blockers.push_back(name_of(program) + ": " + program.reason);
   return plan;
 }
 

@@ -68,6 +68,7 @@ struct Plan {
 
   bool possible() const { return blockers.empty(); }
   bool enabled(std::string_view program) const;
+  bool attached(std::string_view tracepoint) const;  // by any variant
   // A program that the kernel refused at load or attach time.
   void disable(std::string_view program, std::string reason);
   // No device here maps through the DMA layer: its hooks would cost and never give anything.

@@ -96,6 +96,7 @@ void set_knobs(iohops_bpf& skeleton, const SessionOptions& options, const Plan& 
   knobs.ring_mask = ring_count() - 1;
   knobs.page_shift =
       static_cast<uint32_t>(std::countr_zero(static_cast<uint64_t>(sysconf(_SC_PAGESIZE))));
+  knobs.can_type_task = plan.uses("bpf_get_current_task_btf");
   knobs.can_find_vma = plan.uses("bpf_find_vma");
   knobs.can_cast = plan.uses("bpf_rdonly_cast");
   knobs.watch_dma = plan.watches_dma();
@@ -219,7 +220,7 @@ Status Session::attach(Plan& plan) {
   auto rank = [](bpf_program* p) {
     const std::string_view name = bpf_program__name(p);
     const auto* found = std::find(std::begin(kOrder), std::end(kOrder), name);
-    return name == kLast ? std::size(kOrder) + 1 : static_cast<size_t>(found - std::begin(kOrder));
+    return name.starts_with(kLast) ? std::size(kOrder) + 1 : static_cast<size_t>(found - std::begin(kOrder));
   };
   std::stable_sort(programs.begin(), programs.end(),
                    [&](bpf_program* a, bpf_program* b) { return rank(a) < rank(b); });
