@@ -13,7 +13,7 @@ export IOHOPS_BUILD := $(BUILD)
 .DEFAULT_GOAL := all
 MAKEFLAGS += --no-builtin-rules
 # As many jobs as there are processors, unless told otherwise (make -j1).
-ifeq ($(filter -j%,$(MAKEFLAGS)),)
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 # bpftool stands in sbin, which a plain user's PATH does not name.
@@ -63,13 +63,18 @@ UNIT_BINS := $(if $(UNIT_PURE),$(BUILD)/unit) $(if $(UNIT_HOST),$(BUILD)/unit-ho
 
 WORKLOADS := $(BUILD)/workloads/io
 BENCH_BIN := $(patsubst tools/bench/%.cpp,$(BUILD)/bench/%,$(wildcard tools/bench/*.cpp))
-OBJECT_TEST := $(if $(BPF_SRC),$(patsubst tests/object/%.cpp,$(BUILD)/object/%,$(wildcard tests/object/*.cpp)))
+OBJECT_TEST := $(if $(BPF_SRC),$(BUILD)/object/load)
+# The object again, by every other clang of this machine: each makes different code, which the verifier
+# must take too.
+clang_major = $(firstword $(subst ., ,$(shell $(CLANG) -dumpversion)))
+OTHER_CLANGS = $(filter-out $(clang_major),$(foreach v,14 15 16 17 18 19 20 21,$(if $(shell command -v clang-$(v)),$(v))))
+OTHER_OBJECTS = $(patsubst %,$(BUILD)/clang-%/bpf/linked/iohops.bpf.o,$(OTHER_CLANGS))
 
 DEPS_OK  := $(BUILD)/deps-build.ok
 CHECK_OK := $(BUILD)/deps-check.ok
 
 # ---- what can be made ------------------------------------------------------------------------------
-.PHONY: all lib bpf demo check unit object live vm bench bless format tidy install uninstall help check-layers clean FORCE
+.PHONY: all lib bpf demo check unit object live vm budget bench bless format tidy install uninstall help check-layers clean FORCE
 
 all: $(if $(MAIN),$(BUILD)/iohops,lib) ## build build/iohops (missing packages are installed or named)
 lib: $(ARCHIVES)                       ## build the layers without linking the program
@@ -78,14 +83,14 @@ bpf: $(SKELS)                          ## build the BPF object and its skeleton
 demo: all $(BUILD)/workloads/io        ## trace a small workload by its PID and print the report
 	$(Q)tools/demo/run $(BUILD)/iohops $(BUILD)/workloads/io
 
-check: all $(CHECK_OK) $(UNIT_BINS) $(OBJECT_TEST) $(WORKLOADS) ## every test that this host can run
+check: all $(CHECK_OK) $(UNIT_BINS) $(OBJECT_TEST) $(OTHER_OBJECTS) $(WORKLOADS) ## every test that this host can run
 	$(Q)tools/check-layers $(BUILD)/obj
 	$(Q)$(PYTHON) tests/run unit object live
 
 unit: $(CHECK_OK) $(UNIT_BINS)         ## unit and golden tests only
 	$(Q)$(PYTHON) tests/run unit
 
-object: $(CHECK_OK) $(OBJECT_TEST)     ## load every BPF program through this kernel's verifier
+object: $(CHECK_OK) $(OBJECT_TEST) $(OTHER_OBJECTS) ## load every BPF program through this kernel's verifier
 	$(Q)$(PYTHON) tests/run object
 
 live: all $(CHECK_OK) $(OBJECT_TEST) $(WORKLOADS)     ## trace real programs on this kernel (T=NAME: only those that match)
@@ -95,6 +100,10 @@ ifneq ($(wildcard tests/vm/run),)
 vm: all $(WORKLOADS) $(OBJECT_TEST)    ## load and trace on other kernels, in QEMU
 	$(Q)tools/packages vm
 	$(Q)tests/vm/run $(KERNELS)
+
+budget: $(OBJECT_TEST) $(OTHER_OBJECTS) ## accept what the verifier walks for each program today, on these kernels
+	$(Q)tools/packages vm
+	$(Q)tests/object/budget $(or $(KERNELS),6.1 6.12 newest)
 endif
 
 bench: all $(BENCH_BIN) $(WORKLOADS)   ## what tracing costs, measured on this machine
@@ -209,10 +218,14 @@ $(BUILD)/workloads/io: $(call test_objects,$(wildcard tests/workloads/*.cpp))
 	@mkdir -p $(@D)
 	$(call say,LINK,workloads/io)$(CXX) $^ -lpthread -o $@
 
-$(call test_objects,$(wildcard tests/object/*.cpp)): | $(SKELS)
-$(BUILD)/object/%: $(BUILD)/obj/tests/object/%.o $(BUILD)/libsystem.a $(BUILD)/libcore.a
+OBJECT_OBJ := $(call test_objects,$(wildcard tests/object/*.cpp))
+$(OBJECT_OBJ): private CXXFLAGS += -DIOHOPS_BPF_CLANG='"$(clang_major)"'
+$(OBJECT_OBJ): $(BUILD)/flags.bpf | $(SKELS)
+$(BUILD)/object/load: $(OBJECT_OBJ) $(BUILD)/libsystem.a $(BUILD)/libcore.a
 	@mkdir -p $(@D)
-	$(call say,LINK,object/$*)$(CXX) $^ $(LIBS) -o $@
+	$(call say,LINK,object/load)$(CXX) $^ $(LIBS) -o $@
+$(BUILD)/clang-%/bpf/linked/iohops.bpf.o: FORCE
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/clang-$* CLANG=clang-$* $@
 
 # ---- bench: its own little BPF object and skeleton -------------------------------------------------
 $(BUILD)/bench/%.bpf.o: tools/bench/%.bpf.c $(BUILD)/flags.bpf

@@ -1,10 +1,14 @@
-// Loads the BPF object through this kernel's verifier, under every combination of knobs that makes
-// it a different program, and counts the instructions that the verifier walked. Attaches nothing.
+// Loads a BPF object through this kernel's verifier, under every combination of knobs that makes it a
+// different program, and counts the instructions that the verifier walked. Attaches nothing.
 //
-//   load            a line `@ passed|failed|skipped NAME` for each program, then its details
+//   load [--budget TABLE] [--clang MAJOR] [OBJECT]
+//                   a line `@ passed|failed|skipped NAME` for each program, then its details. Without
+//                   OBJECT: the one that iohops carries. MAJOR: the compiler that made it.
+//   load --measure [--clang MAJOR] [OBJECT]
+//                   PROGRAM, KERNEL/CLANG, instructions: what `make budget` makes the table of
 //   load --probe    exit 0 if this process may load tracing programs at all, else the reason
 //
-// Sees the skeleton, the table of programs and the kernel's features; no record, no session.
+// Sees the object, the table of programs and the kernel's features; no record, no session.
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <unistd.h>
@@ -15,27 +19,18 @@
 #include <cstdio>
 #include <cstring>
 #include <map>
-#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "bpf_object.hpp"
+#include "budget.hpp"
 #include "core/plan.hpp"
-#include "iohops.skel.h"
 #include "system/features.hpp"
 
 namespace iohops {
 namespace {
 
-// A tenth of what the verifier walks before it gives up: what another kernel or compiler adds to a
-// program that needs more than this may be too much.
-constexpr unsigned kInstructionBudget = 100'000;
-
-struct Knobs {
-  const char* name;
-  unsigned scope;  // SCOPE_ONE, SCOPE_SET, SCOPE_ALL of bpf/state.h
-  bool follow;
-  bool tally;
-};
 constexpr std::array<Knobs, 5> kKnobs = {{
     {"one process", 0, false, false},
     {"several processes, followed", 1, true, false},
@@ -44,13 +39,14 @@ constexpr std::array<Knobs, 5> kKnobs = {{
     {"everything, tallied", 2, false, true},
 }};
 
-struct Outcome {
-  bool loaded = false;
-  unsigned instructions = 0;
-  std::string log;
+struct Options {
+  bool measure = false;
+  std::string budget;
+  std::string clang = IOHOPS_BPF_CLANG;
+  std::string object;  // empty: the one that iohops carries
 };
 
-using Skeleton = std::unique_ptr<iohops_bpf, void (*)(iohops_bpf*)>;
+using ByKnobs = std::map<std::string, Outcome>;
 
 std::string last_lines(const std::string& text, size_t count) {
   size_t at = text.size();
@@ -59,69 +55,29 @@ std::string last_lines(const std::string& text, size_t count) {
   return at == std::string::npos || at == 0 ? text : text.substr(at + 1);
 }
 
-std::string g_messages;
-int remember(libbpf_print_level level, const char* format, va_list arguments) {
-  if (level != LIBBPF_WARN) return 0;
-  char line[4096];
-  std::vsnprintf(line, sizeof line, format, arguments);
-  g_messages += line;
-  return 0;
-}
-
-// Loads `wanted` together. The verifier's statistics come in each program's own log.
-std::map<std::string, Outcome> load(const std::vector<std::string>& wanted, const Knobs& knobs,
-                                    const Features& features) {
-  std::map<std::string, Outcome> outcomes;
-  const Skeleton skeleton(iohops_bpf__open(), iohops_bpf__destroy);
-  if (!skeleton) return outcomes;
-  skeleton->rodata->scope = knobs.scope;
-  skeleton->rodata->follow = knobs.follow;
-  skeleton->rodata->tally = knobs.tally;
-  skeleton->rodata->can_type_task = features.helpers.contains("bpf_get_current_task_btf");
-  skeleton->rodata->can_find_vma = features.helpers.contains("bpf_find_vma");
-  skeleton->rodata->can_cast = features.helpers.contains("bpf_rdonly_cast");
-  skeleton->rodata->watch_dma = true;
-
-  std::map<std::string, std::vector<char>> logs;
-  for (const std::string& name : wanted) {
-    bpf_program* program = bpf_object__find_program_by_name(skeleton->obj, name.c_str());
-    if (program == nullptr) continue;
-    bpf_program__set_autoload(program, true);
-    std::vector<char>& log = logs[name];
-    log.resize(1 << 20);
-    bpf_program__set_log_level(program, 4);  // statistics only
-    bpf_program__set_log_buf(program, log.data(), log.size());
-  }
-  g_messages.clear();
-  const bool all = iohops_bpf__load(skeleton.get()) == 0;
-  for (const auto& [name, log] : logs) {
-    Outcome& outcome = outcomes[name];
-    outcome.loaded = all;
-    outcome.log = std::string(log.data()) + g_messages;
-    if (const char* processed = std::strstr(log.data(), "processed "); processed != nullptr)
-      std::sscanf(processed, "processed %u insns", &outcome.instructions);
-  }
-  return outcomes;
+std::map<std::string, Outcome> load(const std::string& path, const std::vector<std::string>& wanted,
+                                    const Knobs& knobs, const Features& features) {
+  BpfObject object(path);
+  if (!object.opened()) return {};
+  const auto has = [&](const char* helper) { return features.helpers.contains(helper); };
+  const bool known = object.set("scope", knobs.scope) && object.set("follow", knobs.follow) &&
+                     object.set("tally", knobs.tally) && object.set("watch_dma", true) &&
+                     object.set("can_type_task", has("bpf_get_current_task_btf")) &&
+                     object.set("can_find_vma", has("bpf_find_vma")) &&
+                     object.set("can_cast", has("bpf_rdonly_cast"));
+  if (!known) std::printf("@ failed the knobs of the object are those of bpf/state.h\n");
+  return object.load(wanted);
 }
 
 // All at once, and each by itself only where that fails, to say which.
-std::map<std::string, Outcome> load_each(const std::vector<std::string>& wanted, const Knobs& knobs,
+std::map<std::string, Outcome> load_each(const std::string& path,
+                                         const std::vector<std::string>& wanted, const Knobs& knobs,
                                          const Features& features) {
-  std::map<std::string, Outcome> together = load(wanted, knobs, features);
+  std::map<std::string, Outcome> together = load(path, wanted, knobs, features);
   if (!together.empty() && together.begin()->second.loaded) return together;
   std::map<std::string, Outcome> single;
-  for (const std::string& name : wanted) single.merge(load({name}, knobs, features));
+  for (const std::string& name : wanted) single.merge(load(path, {name}, knobs, features));
   return single;
-}
-
-std::vector<std::string> programs_of_object() {
-  std::vector<std::string> names;
-  const Skeleton skeleton(iohops_bpf__open(), iohops_bpf__destroy);
-  bpf_program* program = nullptr;
-  if (skeleton)
-    bpf_object__for_each_program(program, skeleton->obj)
-        names.emplace_back(bpf_program__name(program));
-  return names;
 }
 
 void say(const char* outcome, const std::string& name, const std::string& detail) {
@@ -138,52 +94,75 @@ void check_table(const std::vector<std::string>& in_object) {
     const auto table = program_table();
     const bool known = std::any_of(table.begin(), table.end(),
                                    [&](const ProgramSpec& s) { return s.program == name; });
-    // syscall_leftovers is run by hand and attached to nothing.
-    if (!known && name != "syscall_leftovers")
-      wrong += name + " is in the object, not in the table\n";
+    if (!known) wrong += name + " is in the object, not in the table\n";
   }
   say(wrong.empty() ? "passed" : "failed", "the table names the programs of the object", wrong);
 }
 
-void report(const std::string& name, const std::map<std::string, Outcome>& by_knobs) {
-  unsigned most = 0;
-  for (const auto& [knobs, outcome] : by_knobs) {
-    if (!outcome.loaded) {
-      say("failed", name, "refused, for " + knobs + ":\n" + last_lines(outcome.log, 25));
-      return;
-    }
-    most = std::max(most, outcome.instructions);
-  }
-  const std::string label = name + ", " + std::to_string(most) + " instructions verified";
-  if (most > kInstructionBudget)
-    say("failed", label, "the budget is " + std::to_string(kInstructionBudget));
-  else
-    say("passed", label, "");
+bool all_loaded(const ByKnobs& by_knobs) {
+  return !by_knobs.empty() && std::all_of(by_knobs.begin(), by_knobs.end(),
+                                          [](const auto& each) { return each.second.loaded; });
 }
 
-int load_all() {
-  libbpf_set_print(remember);
+unsigned most_instructions(const ByKnobs& by_knobs) {
+  unsigned most = 0;
+  for (const auto& [knobs, outcome] : by_knobs) most = std::max(most, outcome.instructions);
+  return most;
+}
+
+void judge(const std::string& name, const ByKnobs& by_knobs, const Budget& budget,
+           const std::string& column) {
+  for (const auto& [knobs, outcome] : by_knobs) {
+    if (outcome.loaded) continue;
+    say("failed", name, "refused, for " + knobs + ":\n" + last_lines(outcome.log, 25));
+    return;
+  }
+  if (by_knobs.empty()) {
+    say("failed", name, "was not loaded at all");
+    return;
+  }
+  const unsigned most = most_instructions(by_knobs);
+  const std::string objection = budget.objection(name, column, most);
+  say(objection.empty() ? "passed" : "failed",
+      name + ", " + std::to_string(most) + " instructions verified", objection);
+}
+
+int load_all(const Options& options) {
   Result<Features> features = read_features();
   if (!features) {
     std::printf("%s\n", features.error().message.c_str());
     return 1;
   }
-  const std::vector<std::string> in_object = programs_of_object();
-  check_table(in_object);
-  const Plan plan = make_plan(features.value());
+  const BpfObject object(options.object);
+  if (!object.opened()) {
+    std::printf("cannot open %s: %s\n", options.object.c_str(), std::strerror(errno));
+    return 1;
+  }
+  if (!options.measure) check_table(object.programs());
   std::vector<std::string> wanted;
-  for (const PlannedProgram& p : plan.programs) {
-    if (p.enabled)
+  for (const PlannedProgram& p : make_plan(*features).programs) {
+    // What another stands in for must load as well, if nothing is in its way.
+    if (p.reason.empty())
       wanted.push_back(p.program);
-    else
+    else if (!options.measure)
       say("skipped", p.program, "this kernel: " + p.reason);
   }
-  std::map<std::string, std::map<std::string, Outcome>> outcomes;
+  std::map<std::string, ByKnobs> outcomes;
   for (const Knobs& knobs : kKnobs)
-    for (auto& [name, outcome] : load_each(wanted, knobs, features.value()))
+    for (auto& [name, outcome] : load_each(options.object, wanted, knobs, *features))
       outcomes[name][knobs.name] = std::move(outcome);
-  for (const std::string& name : wanted) report(name, outcomes[name]);
-  return 0;
+  const std::string column = kernel_name() + "/" + options.clang;
+  const Budget budget = Budget::read(options.budget);
+  bool measured = true;
+  for (const std::string& name : wanted) {
+    if (!options.measure)
+      judge(name, outcomes[name], budget, column);
+    else if (all_loaded(outcomes[name]))
+      std::printf("%s\t%s\t%u\n", name.c_str(), column.c_str(), most_instructions(outcomes[name]));
+    else
+      measured = false, std::printf("%s is refused here: run load without --measure\n", name.c_str());
+  }
+  return measured ? 0 : 1;
 }
 
 // The smallest tracing program: `return 0` at sys_enter.
@@ -209,10 +188,29 @@ int probe() {
   return 0;
 }
 
+int usage() {
+  std::printf("load [--measure] [--budget TABLE] [--clang MAJOR] [OBJECT] | --probe\n");
+  return 2;
+}
+
 }  // namespace
 }  // namespace iohops
 
 int main(int argc, char** argv) {
-  if (argc == 2 && std::strcmp(argv[1], "--probe") == 0) return iohops::probe();
-  return iohops::load_all();
+  iohops::Options options;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word == "--probe") return iohops::probe();
+    if (word == "--measure")
+      options.measure = true;
+    else if (word == "--budget" && i + 1 < argc)
+      options.budget = argv[++i];
+    else if (word == "--clang" && i + 1 < argc)
+      options.clang = argv[++i];
+    else if (!word.starts_with('-'))
+      options.object = word;
+    else
+      return iohops::usage();
+  }
+  return iohops::load_all(options);
 }

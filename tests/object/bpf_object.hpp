@@ -1,0 +1,51 @@
+// The BPF object under test: opened, its knobs set, loaded through this kernel's verifier. Sees
+// libbpf and the bytes of an object; no plan, no verdict.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+struct bpf_object;
+
+namespace iohops {
+
+// What makes the object a different program: the knobs of bpf/state.h.
+struct Knobs {
+  const char* name;
+  unsigned scope;  // SCOPE_ONE, SCOPE_SET, SCOPE_ALL
+  bool follow;
+  bool tally;
+};
+
+struct Outcome {
+  bool loaded = false;
+  unsigned instructions = 0;  // that the verifier walked
+  std::string log;            // why not
+};
+
+class BpfObject {
+ public:
+  // An object file, or, for an empty path, the object that iohops carries.
+  explicit BpfObject(const std::string& path);
+  ~BpfObject();
+  BpfObject(const BpfObject&) = delete;
+  BpfObject& operator=(const BpfObject&) = delete;
+
+  bool opened() const { return object_ != nullptr; }
+  std::vector<std::string> programs() const;
+  // A constant of the object, found by its name because compilers lay them out differently. False:
+  // there is none of this name and size.
+  template <typename T>
+  bool set(const char* name, T value) {
+    return set_bytes(name, &value, sizeof value);
+  }
+  // Loads these programs together and nothing else; usable once.
+  std::map<std::string, Outcome> load(const std::vector<std::string>& wanted);
+
+ private:
+  bool set_bytes(const char* name, const void* value, size_t bytes);
+  bpf_object* object_ = nullptr;
+};
+
+}  // namespace iohops
