@@ -33,9 +33,20 @@ WARNINGS := -Wall -Wextra -Wshadow -Werror
 CXXFLAGS := -std=c++20 $(OPT) -g $(WARNINGS) -ffile-prefix-map=$(CURDIR)=. \
             -Iuserspace -I. -I$(BUILD)/gen -DIOHOPS_VERSION='"$(VERSION)"'
 MODULES  := libbpf libelf zlib libzstd fmt simdjson ncursesw libcap
-LIBS      = $(shell pkg-config --libs $(MODULES) 2>/dev/null || echo -lbpf -lelf -lz -lzstd -lfmt -lsimdjson -lncursesw -ltinfo -lcap) -lpthread
+LIBS      = $(LDFLAGS) $(shell $(PKG_CONFIG) --libs $(MODULES) 2>/dev/null || echo -lbpf -lelf -lz -lzstd -lfmt -lsimdjson -lncursesw -ltinfo -lcap) -lpthread
 # What unit tests of core and sinks link with: no libbpf, so that purity is proved by the linker.
 PURE_LIBS = $(filter-out -lbpf -lelf,$(LIBS))
+
+# For another machine: its compiler, and its libraries in a folder (make arm64 does it all).
+#   make MACHINE=aarch64 CXX=aarch64-linux-gnu-g++ SYSROOT=... BUILD=build/arm64
+SYSROOT ?=
+PKG_CONFIG := pkg-config
+ifneq ($(SYSROOT),)
+TRIPLET  := $(MACHINE)-linux-gnu
+CXXFLAGS += -isystem $(SYSROOT)/usr/include -isystem $(SYSROOT)/usr/include/$(TRIPLET)
+LDFLAGS  += -L$(SYSROOT)/usr/lib/$(TRIPLET) -Wl,-rpath-link=$(SYSROOT)/usr/lib/$(TRIPLET)
+PKG_CONFIG := PKG_CONFIG_LIBDIR=$(SYSROOT)/usr/lib/$(TRIPLET)/pkgconfig PKG_CONFIG_SYSROOT_DIR=$(SYSROOT) pkg-config
+endif
 
 MACHINE  := $(shell uname -m)
 ARCH     := $(or $(patsubst aarch64,arm64,$(filter aarch64,$(MACHINE))),$(patsubst x86_64,x86,$(filter x86_64,$(MACHINE))),$(MACHINE))
@@ -74,9 +85,15 @@ DEPS_OK  := $(BUILD)/deps-build.ok
 CHECK_OK := $(BUILD)/deps-check.ok
 
 # ---- what can be made ------------------------------------------------------------------------------
-.PHONY: all lib bpf demo check unit object live vm budget bench bless format tidy install uninstall help check-layers clean FORCE
+.PHONY: all arm64 arm64-tests lib bpf demo check unit object live vm vm-arm64 budget bench bless format tidy install uninstall help check-layers clean FORCE
 
 all: $(if $(MAIN),$(BUILD)/iohops,lib) ## build build/iohops (missing packages are installed or named)
+arm64:                                 ## cross-compile into build/arm64, with Debian's libraries for it
+	$(Q)tools/packages build arm64
+	$(Q)sysroot=$$(tests/vm/arm64-sysroot) && $(MAKE) --no-print-directory MACHINE=aarch64 \
+	  CXX=aarch64-linux-gnu-g++ SYSROOT=$$sysroot BUILD=$(BUILD)/arm64 all arm64-tests
+arm64-tests: $(WORKLOADS) $(OBJECT_TEST)
+
 lib: $(ARCHIVES)                       ## build the layers without linking the program
 bpf: $(SKELS)                          ## build the BPF object and its skeleton
 
@@ -100,6 +117,10 @@ ifneq ($(wildcard tests/vm/run),)
 vm: all $(WORKLOADS) $(OBJECT_TEST)    ## load and trace on other kernels, in QEMU
 	$(Q)tools/packages vm
 	$(Q)tests/vm/run $(KERNELS)
+
+vm-arm64: arm64                        ## the same on arm64
+	$(Q)tools/packages vm
+	$(Q)IOHOPS_BUILD=$(BUILD)/arm64 STRIP=aarch64-linux-gnu-strip tests/vm/run $(or $(KERNELS),arm64-6.12)
 
 budget: $(OBJECT_TEST) $(OTHER_OBJECTS) ## accept what the verifier walks for each program today, on these kernels
 	$(Q)tools/packages vm

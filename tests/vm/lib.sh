@@ -3,6 +3,37 @@ set -euo pipefail
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/iohops-vm
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
+# A series is Debian's for x86-64, 6.12, or for arm64, arm64-6.12.
+arch_of() { case $1 in arm64-*) echo arm64 ;; *) echo amd64 ;; esac; }
+
+# apt_config DIR ARCH SUITE...: an apt of its own in DIR; the machine's sources stay as they are.
+MIRROR=http://deb.debian.org
+apt_config() {
+    local folder=$1 arch=$2
+    shift 2
+    mkdir -p "$folder"/{lists/partial,archives/partial,state}
+    : >"$folder/status"
+    for suite in "$@"; do
+        case $suite in
+        *-security) echo "deb $MIRROR/debian-security $suite main" ;;
+        *) echo "deb $MIRROR/debian $suite main" ;;
+        esac
+    done >"$folder/sources.list"
+    cat >"$folder/apt.conf" <<CONF
+APT::Architecture "$arch";
+APT::Architectures { "$arch"; };
+Dir::State "$folder/state";
+Dir::State::lists "$folder/lists";
+Dir::State::status "$folder/status";
+Dir::Cache "$folder";
+Dir::Etc::sourcelist "$folder/sources.list";
+Dir::Etc::sourceparts "-";
+Acquire::Languages "none";
+APT::Sandbox::User "root";
+CONF
+    export APT_CONFIG=$folder/apt.conf
+}
+
 fail() {
     echo "$(basename "$0"): $*" >&2
     exit 1
