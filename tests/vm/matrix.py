@@ -1,0 +1,192 @@
+"""The matrix of kernels and machines: fetches, boots, and judges what each guest printed.
+
+A cell is SERIES[:SETUP]: 6.1, 6.12:swiotlb, newest:iommu, arm64-6.12. Kernels come from Debian (fetch,
+prepare) and stay in the cache. Every guest gets the same disks behind different drivers; what is done on
+them and what must be seen is in ledger.py, odd.py and copies.py. Tells a Tally; prints no sum.
+"""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import time
+
+import copies
+import ledger
+import odd
+from traces import Trace
+
+HERE = pathlib.Path(__file__).resolve().parent
+CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "iohops-vm"
+SHORT = ("5.10", "6.1", "6.12", "6.12:swiotlb", "newest", "newest:iommu")
+SETUPS = {"plain": [], "swiotlb": ["--append", "swiotlb=force"], "iommu": ["--iommu"]}
+# The verifier, the copies and the disks of odd.py do not depend on how memory is mapped for DMA.
+PARTS = {"plain": "object,ledger,copies,odd", "swiotlb": "ledger", "iommu": "ledger"}
+ARM64_PARTS = "object,ledger"
+WIDTHS = (18, 15, 20, 21, 13, 12, 10, 10, 0)
+
+
+def all_cells():
+    listed = subprocess.run([HERE / "fetch", "--list"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    return [f"{series}:{setup}" for series in listed.split() for setup in SETUPS]
+
+
+def version(series):
+    return tuple(map(int, series.rpartition("-")[2].split(".")))
+
+
+class Cell:
+    """One kernel in one machine, and how its cases went."""
+
+    def __init__(self, build, series, setup):
+        self.build, self.series, self.setup = build, series, setup
+        self.label = f"{series} {setup}"
+        self.kernel = (CACHE / "kernel" / series / "version").read_text().strip()
+        self.parts = ARM64_PARTS if series.startswith("arm64") else PARTS[setup]
+        self.rows = []  # (outcome, group, columns, what is wrong)
+
+    def tell(self, wrong, group, *columns):
+        self.rows.append(("failed" if wrong else "passed", group, columns, list(wrong)))
+
+    def boot(self, image):
+        command = [HERE / "boot", self.series, "--modules", "ext4", *SETUPS[self.setup]]
+        for kind in ledger.DISKS:
+            command += ["--disk", f"{kind},{kind},{image}"]
+        for disk in odd.DISKS.values() if "odd" in self.parts else ():
+            command += ["--disk", disk]
+        vmlinux = CACHE / "kernel" / self.series / "vmlinux"
+        command += ["--", HERE / "guest_test", self.build, vmlinux, self.parts, *ledger.DISKS]
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", cwd=HERE.parent.parent)
+        (self.build / "vm" / f"{self.series}.{self.setup}.out").write_text(done.stdout + done.stderr)
+        return done
+
+    def judge(self, done):
+        parts = sections(done.stdout)
+        if done.returncode or "end" not in parts:
+            self.tell((done.stdout[-1500:] + done.stderr[-3000:]).splitlines()[-40:] or ["no output"], "boot")
+        if "object" in parts:
+            self.judge_objects(parts["object"])
+        if "ledger" in parts:
+            trace = self.trace("ledger", parts["ledger"])
+            for disk, case in ledger.cases(trace, version(self.series), self.setup) if trace else ():
+                self.tell(case.wrong, disk, *case.columns())
+        if "copies" in parts:
+            trace = self.trace("copies", parts.get("copies trace", []))
+            for case in copies.cases(parts["copies"], trace) if trace else ():
+                self.tell(case.wrong, "kprobes", *case.columns())
+        if "odd" in parts:
+            trace = self.trace("odd disks", parts["odd"])
+            disks = dict(line.split() for line in parts["odd disks"])
+            for disk, case in odd.cases(trace, disks) if trace else ():
+                self.tell(case.wrong, disk, *case.columns())
+
+    def judge_objects(self, lines):
+        """The loader's own verdicts: a refused program is a failure, an absent tracepoint is not."""
+        for i, line in enumerate(lines):
+            if line.startswith("@ failed"):
+                self.tell(lines[i + 1 : i + 12] or [line], "verifier", line[9:])
+        loaded = sum(line.startswith("@ passed") for line in lines)
+        self.tell([] if loaded else lines[-10:] or ["no program"], "verifier", f"{loaded} programs")
+
+    def trace(self, what, lines):
+        """The trace, if there is one; what it has lost. Runs that the kernel skipped are told but no failure:
+        since 7.x a program on a system call can be preempted, under emulation it is, and meanwhile no other
+        task of that CPU gets it."""
+        try:
+            trace = Trace(lines)
+        except (KeyError, ValueError) as error:
+            self.tell([f"no whole trace: {error!r}", *lines[-20:]], "trace", what)
+            return None
+        lost = trace.summary["lost"]
+        skipped = lost["by_cause"].get("recursion", 0)
+        others = lost["total"] - skipped
+        self.tell([str(lost["by_cause"])] if others else [], "trace", what, "nothing lost" if not others else
+                  f"{others} lost", f"{skipped} skipped" if skipped else "")
+        return trace
+
+    def report(self, tally, verbose):
+        groups = {}
+        for outcome, group, columns, wrong in self.rows:
+            if verbose or wrong:
+                cells = (self.label, group, *columns)
+                tally.add(outcome, "".join(f"{c:{w}} " for c, w in zip(cells, WIDTHS)).rstrip(), "\n".join(wrong))
+            else:
+                groups[group] = groups.get(group, 0) + 1
+        for group, passed in groups.items():
+            tally.many(passed, f"{self.label}: {group}")
+
+    def keep(self):
+        """For support.py: what was seen, as data."""
+        (self.build / "vm" / f"{self.series}.{self.setup}.json").write_text(json.dumps(
+            {"series": self.series, "setup": self.setup, "kernel": self.kernel,
+             "rows": [[outcome, group, columns] for outcome, group, columns, _ in self.rows]}))
+
+
+def sections(output):
+    """`= NAME` lines divide what the guest printed."""
+    parts, name = {}, None
+    for line in output.splitlines():
+        if line.startswith("= "):
+            name = line[2:]
+            parts[name] = []
+        elif name is not None:
+            parts[name].append(line)
+    return parts
+
+
+def make_disk():
+    """One ext4 image with the files of guest_work; each guest writes to a throw-away copy."""
+    image = CACHE / "disk-1.ext4"
+    if image.exists():
+        return image
+    tree = CACHE / "disk.tree"
+    shutil.rmtree(tree, ignore_errors=True)
+    tree.mkdir(parents=True)
+    for case in ledger.CASES[:-1]:
+        (tree / case).write_bytes(os.urandom(ledger.MIB))
+    unfinished = image.with_suffix(".new")
+    with open(unfinished, "wb") as disk:
+        disk.truncate(64 * ledger.MIB)
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-b", "4096", "-d", tree, unfinished], check=True)
+    shutil.rmtree(tree)
+    unfinished.rename(image)
+    return image
+
+
+def strip_programs(build):
+    """Without debug information: a guest reads them through 9p."""
+    for program in ("iohops", "object/load"):
+        source, copy = build / program, build / "vm" / pathlib.Path(program).name
+        if not copy.exists() or copy.stat().st_mtime < source.stat().st_mtime:
+            copy.parent.mkdir(exist_ok=True)
+            subprocess.run([os.environ.get("STRIP", "strip"), "-o", copy, source], check=True)
+
+
+def have(wanted):
+    """The series that `wanted` stands for, fetched and prepared, or None."""
+    fetched = subprocess.run([HERE / "fetch", wanted], stdout=subprocess.PIPE, text=True)
+    if fetched.returncode:
+        return None
+    series = fetched.stdout.strip()
+    subprocess.run([HERE / "prepare", series], check=True)
+    return series
+
+
+def run(tally, build, cells=(), verbose=True):
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    strip_programs(build)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    image = make_disk()
+    for wanted in cells or SHORT:
+        name, _, setup = wanted.partition(":")
+        series = have(name)
+        if not series:
+            tally.add("skipped", f"vm: {wanted}", f"kernel {name} cannot be had from here; with a network: "
+                      f"tests/vm/fetch {name}")
+            continue
+        began = time.monotonic()
+        cell = Cell(build, series, setup or "plain")
+        cell.judge(cell.boot(image))
+        cell.report(tally, verbose)
+        cell.keep()
+        print(f"       {cell.kernel}, {cell.setup}: {time.monotonic() - began:.0f} s", flush=True)
