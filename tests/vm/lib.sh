@@ -3,8 +3,9 @@ set -euo pipefail
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/iohops-vm
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
-# A series is Debian's for x86-64, 6.12, or for arm64, arm64-6.12.
-arch_of() { case $1 in arm64-*) echo arm64 ;; *) echo amd64 ;; esac; }
+# A series is Debian's for x86-64, 6.12, or with the flavour before it: arm64-6.12, arm64-16k-6.12.
+flavour_of() { case $1 in *-*) echo "${1%-*}" ;; *) echo amd64 ;; esac; }
+arch_of() { flavour_of "$1" | cut -d- -f1; }
 
 # apt_config DIR ARCH SUITE...: an apt of its own in DIR; the machine's sources stay as they are.
 MIRROR=http://deb.debian.org
