@@ -46,7 +46,7 @@ enum { BPF_RB_NO_WAKEUP = 1 };
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-	unsigned long r8, r9, r10, dx, si, di, orig_ax, ax, ip;
+	unsigned long r8, r9, r10, cx, dx, si, di, orig_ax, ax, ip;
 };
 struct thread_info {
 	u32 status;

@@ -99,6 +99,12 @@ static __always_inline void close_request(struct thread_state *state, u64 end_ns
 	struct cpu_state *cpu;
 
 	flags |= state->flags;
+	if (measure_copies && state->op <= WIRE_OP_PWRITEV2 && state->copied) {
+		if (state->copied == result)
+			flags |= WIRE_REQUEST_COPIED; /* the usual case costs no bytes in the record */
+		else
+			touch(state);
+	}
 	if (tally) {
 		tally_request(state, end_ns, result);
 	} else if (!state->touched) {
@@ -130,6 +136,8 @@ static __always_inline void close_request(struct thread_state *state, u64 end_ns
 			record->throttled_ns = state->throttled_ns;
 			record->map_first = state->map_first;
 			record->map_last = state->map_last;
+			if (measure_copies && state->op <= WIRE_OP_PWRITEV2)
+				record->copied_bytes = state->copied;
 			record->run = state->run;
 			submit(record);
 			cpu = this_cpu_state();
@@ -169,6 +177,7 @@ static __always_inline void open_request(struct thread_state *state, u64 now, u1
 	state->flags = 0;
 	state->touched = 0;
 	state->out_ns = 0;
+	state->copied = 0;
 	state->start_ns = now;
 }
 

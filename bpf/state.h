@@ -27,6 +27,7 @@ const volatile __u32 ring_mask __weak = 0;	 /* rings - 1 */
 const volatile __u32 page_shift __weak = 12;
 const volatile bool can_find_vma __weak = false; /* bpf_find_vma is there (5.17) */
 const volatile bool can_cast __weak = false;	   /* bpf_rdonly_cast is there (6.2) */
+const volatile bool measure_copies __weak = false; /* hooks on the kernel's copy functions are attached */
 const volatile bool watch_dma __weak = false; /* a device here uses the DMA layer, and we hook it */
 const volatile __u8 op_of_syscall[SYSCALLS] __weak = {}; /* enum wire_op by system call number */
 /* Files that the collector itself writes: their device work is never traced. */
@@ -40,6 +41,11 @@ bool armed __weak = false; /* SCOPE_ALL and everything that is not per process *
 /* SCOPE_SET: a byte for each tgid modulo 65536 tells "perhaps" without a map lookup; the hash
  * decides. A lookup miss costs 19-26 ns, on every system call of every other process. */
 __u8 targets_near[65536] __weak = {};
+
+/* The check at the start: what each hook on a copy function counted of one thread's known I/O. */
+__u32 copy_check_tid __weak = 0;
+__u64 copy_check_argument __weak = 0;
+__u64 copy_seen[WIRE_COPY_HOOKS] __weak = {};
 
 /* One traced thread. Only its own context touches it (its system calls, faults, and the scheduler
  * switching it), so no field needs an atomic. 16384 of them take 5 MiB of kernel memory. */
@@ -58,6 +64,10 @@ struct thread_state {
 	u64 offset; /* explicit, WIRE_UNKNOWN: take it from f_pos when it ends */
 	u32 segments;
 	u32 call_flags;
+	u64 copied;  /* bytes that copy functions reported */
+	u64 copy_argument; /* between the kprobe and the kretprobe of one: what its report needs */
+	u32 copying;	   /* and whether it is for user memory */
+	u32 unused;
 	/* the last file it used */
 	u64 last_file; /* struct file * */
 	u64 last_inode;

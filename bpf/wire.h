@@ -68,6 +68,24 @@ enum wire_op {
 	WIRE_OP_DEVICE = 250, /* only in tallies: device work of a process on a file */
 };
 
+/* The functions of the kernel that copy between an application's memory and the kernel's, as far as
+ * bpf/copy.bpf.c hooks them: which counted what is told to the collector's check at the start. */
+enum wire_copy_hook {
+	WIRE_COPY_READ_OLD = 0, /* generic_file_buffered_read */
+	WIRE_COPY_READ = 1, /* filemap_read */
+	WIRE_COPY_SHMEM = 2, /* shmem_file_read_iter */
+	WIRE_COPY_WRITE = 3, /* generic_perform_write */
+	WIRE_COPY_IOMAP = 4, /* iomap_file_buffered_write */
+	WIRE_COPY_DAX = 5, /* dax_iomap_rw */
+	WIRE_COPY_PIPE_IN_OLD = 6, /* pipe_write */
+	WIRE_COPY_PIPE_OUT_OLD = 7, /* pipe_read */
+	WIRE_COPY_PIPE_IN = 8, /* anon_pipe_write */
+	WIRE_COPY_PIPE_OUT = 9, /* anon_pipe_read */
+	WIRE_COPY_SOCKET_OUT = 10, /* skb_copy_datagram_iter */
+	WIRE_COPY_SOCKET_IN = 11, /* skb_copy_datagram_from_iter */
+	WIRE_COPY_HOOKS = 12,
+};
+
 /* The identity of a request before it has a name: the thread and the time at which it began.
  * start_ns == 0: the thread had no request open. tgid == 0: not on behalf of a traced process
  * (a flusher writing a file that a traced process uses, for one). */
@@ -141,6 +159,7 @@ enum {
 	WIRE_REQUEST_END_UNKNOWN = 32,	/* page fault: time_ns is its last event, not its end */
 	WIRE_REQUEST_FILE_UNKNOWN = 64, /* the descriptor could not be resolved */
 	WIRE_REQUEST_OPEN = 128,	/* still running when tracing stopped: result is meaningless */
+	WIRE_REQUEST_COPIED = 256,	/* the kernel's copy functions reported exactly `result` bytes */
 };
 
 /* One request, written when it ended: header.time_ns is the end. A page-cache hit needs no more. */
@@ -187,7 +206,10 @@ struct wire_request_detail {
 	__u32 page_runs;     /* runs in all: this one and earlier WIRE_PAGES records */
 	__u32 waits;	     /* WIRE_WAIT records written for it */
 	__u64 throttled_ns;  /* asked to pause by balance_dirty_pages */
-	__u64 map_first;     /* page fault: pages considered by fault-around, [first, last] */
+	union {
+		__u64 map_first;    /* page fault: pages considered by fault-around, [first, last] */
+		__u64 copied_bytes; /* read, write: what the copy functions reported, if they are hooked */
+	};
 	__u64 map_last;
 	struct wire_page_run run; /* the last run */
 };

@@ -1,9 +1,9 @@
-// Loads a BPF object through this kernel's verifier, under every combination of knobs that makes it a
-// different program, and counts the instructions that the verifier walked. Attaches nothing.
+// Loads a BPF object through this kernel's verifier, under every combination of knobs that makes it
+// a different program, and counts the instructions that the verifier walked. Attaches nothing.
 //
 //   load [--budget TABLE] [--clang MAJOR] [OBJECT]
-//                   a line `@ passed|failed|skipped NAME` for each program, then its details. Without
-//                   OBJECT: the one that iohops carries. MAJOR: the compiler that made it.
+//                   a line `@ passed|failed|skipped NAME` for each program, then its details.
+//                   Without OBJECT: the one that iohops carries. MAJOR: the compiler that made it.
 //   load --measure [--clang MAJOR] [OBJECT]
 //                   PROGRAM, KERNEL/CLANG, instructions: what `make budget` makes the table of
 //   load --probe    exit 0 if this process may load tracing programs at all, else the reason
@@ -62,6 +62,7 @@ std::map<std::string, Outcome> load(const std::string& path, const std::vector<s
   const auto has = [&](const char* helper) { return features.helpers.contains(helper); };
   const bool known = object.set("scope", knobs.scope) && object.set("follow", knobs.follow) &&
                      object.set("tally", knobs.tally) && object.set("watch_dma", true) &&
+                     object.set("measure_copies", true) &&
                      object.set("can_type_task", has("bpf_get_current_task_btf")) &&
                      object.set("can_find_vma", has("bpf_find_vma")) &&
                      object.set("can_cast", has("bpf_rdonly_cast"));
@@ -160,7 +161,8 @@ int load_all(const Options& options) {
     else if (all_loaded(outcomes[name]))
       std::printf("%s\t%s\t%u\n", name.c_str(), column.c_str(), most_instructions(outcomes[name]));
     else
-      measured = false, std::printf("%s is refused here: run load without --measure\n", name.c_str());
+      measured = false,
+      std::printf("%s is refused here: run load without --measure\n", name.c_str());
   }
   return measured ? 0 : 1;
 }

@@ -129,6 +129,7 @@ Summary sample_summary() {
   s.writeback_bytes = 2;
   s.absorbed_bytes = 3;
   s.pending_bytes = 4;
+  s.copies_in_doubt = 2;
   s.wait_ns = {1, 2, 3, 4, 5};
   s.on_cpu_ns = 4850;
   OpTotals totals;

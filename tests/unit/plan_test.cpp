@@ -223,6 +223,64 @@ TEST(Plan, without_a_device_that_maps_the_dma_hooks_are_left_out_and_not_missed)
   EXPECT_EQ(std::count(hooks.begin(), hooks.end(), "block_bio_queue"), 1);
 }
 
+// With everything that a hook on copy functions needs.
+Features with_fexit() {
+  Features features = linux_6_18();
+  features.helpers.insert("bpf_get_func_ret");
+  features.functions = {
+      {"filemap_read", {"struct kiocb *", "struct iov_iter *", "ssize_t"}},
+      {"generic_perform_write", {"struct kiocb *", "struct iov_iter *"}},
+      {"anon_pipe_read", {"struct kiocb *", "struct iov_iter *"}},
+  };
+  return features;
+}
+
+TEST(Plan, copies_are_measured_at_the_exit_of_functions) {
+  const Plan plan = make_plan(with_fexit());
+  EXPECT_TRUE(plan.enabled("copy_read"));
+  EXPECT_TRUE(plan.enabled("copy_write"));
+  EXPECT_FALSE(plan.enabled("kcopy_read"));
+  EXPECT_FALSE(plan.enabled("copy_pipe_o"));  // not on this kernel, where it has another name
+  EXPECT_FALSE(is_missing(plan, "copy functions"));
+  EXPECT_TRUE(plan.measures_copies());
+}
+
+TEST(Plan, kprobes_measure_copies_where_fexit_is_refused) {
+  Features features = with_fexit();
+  features.fentry_refused = "fexit programs are refused: EPERM";
+  features.symbols = {"filemap_read", "generic_perform_write"};
+  const Plan plan = make_plan(features);
+  EXPECT_FALSE(plan.enabled("copy_read"));
+  EXPECT_TRUE(plan.enabled("kcopy_read"));
+  EXPECT_TRUE(plan.enabled("rcopy_read"));
+  EXPECT_TRUE(program(plan, "copy_read").superseded);
+}
+
+TEST(Plan, without_either_copies_are_derived_and_it_says_why) {
+  Features features = with_fexit();
+  features.fentry_refused = "fexit programs are refused: EPERM";
+  features.kprobes_refused = "this kernel has no kprobes";
+  Plan plan = make_plan(features);
+  EXPECT_TRUE(plan.possible());
+  EXPECT_FALSE(plan.measures_copies());
+  EXPECT_TRUE(is_missing(plan, "copy functions"));
+  const auto grades = evidence_of(plan, false, "");
+  EXPECT_EQ(grades.at("cpu_copies").first, Evidence::kDerived);
+  EXPECT_NE(grades.at("cpu_copies").second.find("EPERM"), std::string::npos);
+}
+
+TEST(Plan, hooks_that_the_check_gave_up_are_not_missed) {
+  Plan plan = make_plan(with_fexit());
+  CopyChoice choice;
+  choice.hooks.set(WIRE_COPY_READ);
+  choice.measured.files = true;
+  plan.choose_copies(choice);
+  EXPECT_TRUE(plan.enabled("copy_read"));
+  EXPECT_FALSE(plan.enabled("copy_write"));
+  EXPECT_EQ(evidence_of(plan, false, "").at("cpu_copies").first, Evidence::kMeasured);
+  EXPECT_EQ(evidence_of(plan, false, "").at("cpu_copies_pipes").first, Evidence::kDerived);
+}
+
 TEST(Plan, what_names_pages_needs_no_physical_addresses) {
   Plan plan = make_plan(linux_6_18());
   plan.disable_physical_addresses("no frame numbers");

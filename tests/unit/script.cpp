@@ -146,6 +146,11 @@ Call& Call::flags(uint32_t open_flags) {
   return *this;
 }
 
+Call& Call::copied(uint64_t bytes) {
+  record_.copied_bytes = bytes;
+  return *this;
+}
+
 Call& Call::on_thread(uint32_t tid) {
   owner_.tid = tid;
   return *this;
@@ -245,7 +250,9 @@ uint64_t Call::ends(int64_t result, uint16_t flags) {
   record_.request.tid = owner_.tid;
   record_.request.result = result;
   record_.request.flags = flags;
-  const bool touched = record_.bios != 0 || record_.page_runs != 0 || record_.waits != 0 ||
+  const bool all = record_.copied_bytes != 0 && int64_t(record_.copied_bytes) == result;
+  if (all) record_.request.flags |= WIRE_REQUEST_COPIED;
+  const bool touched = (record_.copied_bytes != 0 && !all) || record_.bios != 0 || record_.page_runs != 0 || record_.waits != 0 ||
                        record_.dirtied_bytes != 0;
   if (touched) {
     record_.request.flags |= WIRE_REQUEST_DETAIL;

@@ -94,6 +94,7 @@ class Call {
   Call& adds(uint64_t first_page, uint64_t pages);  // to the page cache of its file
   Call& adds_of(const NamedFile& file, uint64_t first_page, uint64_t pages);
   Call& dirties(uint64_t bytes);
+  Call& copied(uint64_t bytes);  // as the hooks on copy functions report
   Call& waits(wire_wait_reason reason, uint64_t ns);
   Bio reads(uint64_t first_page, uint64_t pages, uint32_t op_flags = 0);
   Bio writes(uint64_t first_page, uint64_t pages, uint32_t op_flags = 0);

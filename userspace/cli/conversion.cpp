@@ -19,6 +19,13 @@ RebuildContext context_of(const Header& header, uint64_t start_ns) {
   context.devices = header.devices;
   context.sees_bios =
       std::find(header.hooks.begin(), header.hooks.end(), "block_bio_queue") != header.hooks.end();
+  const auto measured = [&](const char* figure) {
+    const auto found = header.evidence.find(figure);
+    return found != header.evidence.end() && found->second.first == Evidence::kMeasured;
+  };
+  context.measured = {.files = measured("cpu_copies"),
+                      .pipes = measured("cpu_copies_pipes"),
+                      .sockets = measured("cpu_copies_sockets")};
   return context;
 }
 
@@ -56,6 +63,7 @@ Summary Conversion::known(const wire_end* end) const {
   Summary known;
   known.absorbed_bytes = counters.absorbed_bytes;
   known.pending_bytes = counters.pending_bytes;
+  known.copies_in_doubt = counters.copies_in_doubt;
   if (!end) return known;
   known.duration_ns = std::max<uint64_t>(end->header.time_ns, start_ns_) - start_ns_;
   known.stop_reason = stop_reason(end->stop_reason);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/copies.hpp"
 #include "core/filter.hpp"
 #include "core/result.hpp"
 
@@ -53,6 +54,7 @@ struct RecordOptions {
   std::string output;  // path, "-" or empty (only with `raw`): no JSON
   std::string raw;     // path of the raw recording, empty: none is kept
   LossLimit max_lost;
+  CopyHooks copies = CopyHooks::kAuto;
   std::optional<uint64_t> ring_bytes;  // of one ring, a power of two; unset: the default
 };
 

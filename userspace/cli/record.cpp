@@ -22,6 +22,7 @@ struct Arguments {
   TargetArguments target;
   FilterArguments filter;
   std::string duration, output, raw, max_lost, ring;
+  std::string copies = "auto";
 };
 
 Status finish_outputs(const Arguments& arguments, RecordOptions& options) {
@@ -66,6 +67,10 @@ Result<Invocation> finish(const Arguments& arguments, const Surroundings& surrou
     if (!limit) return about("--max-lost", limit.error());
     options.max_lost = *limit;
   }
+  options.copies = arguments.copies == "fexit"     ? CopyHooks::kFexit
+                   : arguments.copies == "kprobe"  ? CopyHooks::kKprobe
+                   : arguments.copies == "derived" ? CopyHooks::kNone
+                                                   : CopyHooks::kAuto;
   if (Status ring = finish_ring(arguments.ring, options); !ring) return ring.error();
   if (Status outputs = finish_outputs(arguments, options); !outputs) return outputs.error();
   return Invocation(std::move(options));
@@ -103,6 +108,10 @@ when the recording ends goes on.)help");
   app.add_option("--ring", arguments->ring, "size of each CPU's ring buffer, if records are lost")
       ->option_text("SIZE")
       ->type_name("SIZE");
+  app.add_option("--copies", arguments->copies,
+                 "how to know CPU copies: hooks, or derive them")
+      ->check(CLI::IsMember({"auto", "fexit", "kprobe", "derived"}))
+      ->option_text("auto|fexit|kprobe|derived");
   arguments->filter.declare(app, true);
   arguments->common.declare(app);
   return [arguments](const Surroundings& surroundings) { return finish(*arguments, surroundings); };

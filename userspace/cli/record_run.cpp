@@ -125,9 +125,10 @@ std::vector<std::pair<uint32_t, uint64_t>> own_files(const RecordOptions& option
 }
 
 Status Recording::load() {
-  Result<Features> features = read_features();
+  Result<Features> features = read_features(options_.copies);
   if (!features) return features.error();
   plan_ = make_plan(*features);
+  if (options_.copies == CopyHooks::kNone) plan_.leave_copies_out("");
   SessionOptions session;
   session.all = options_.target.all;
   session.follow = options_.target.follow;

@@ -106,7 +106,7 @@ Status Top::open_targets() {
 }
 
 Status Top::load() {
-  Result<Features> features = read_features();
+  Result<Features> features = read_features(CopyHooks::kNone);
   if (!features) return features.error();
   Plan plan = make_plan(*features);
   SessionOptions session;

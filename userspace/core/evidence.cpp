@@ -40,13 +40,26 @@ void grade_dma(const Plan& plan, bool dma_api, std::string_view dma_note, Grades
   }
 }
 
+void grade_copies(const Plan& plan, Grades& grades) {
+  std::string why = "not counted exactly in the check at the start";
+  if (!plan.measured.any()) why = "no hook on the kernel's copy functions";
+  for (const MissingHook& hook : plan.missing())
+    if (hook.hook == "copy functions") why = hook.reason;
+  const auto grade = [&](bool measured) {
+    return measured ? std::pair(Evidence::kMeasured, std::string())
+                    : std::pair(Evidence::kDerived, "from the result and the kind of file: " + why);
+  };
+  grades["cpu_copies"] = grade(plan.measured.files);
+  grades["cpu_copies_pipes"] = grade(plan.measured.pipes);
+  grades["cpu_copies_sockets"] = grade(plan.measured.sockets);
+}
+
 }  // namespace
 
 Grades evidence_of(const Plan& plan, bool dma_api, std::string_view dma_note) {
   Grades grades;
   grades["mode_switches"] = {Evidence::kObserved, ""};
-  grades["cpu_copies"] = {Evidence::kDerived,
-                          "from the result and the kind of file: no hook on the copy functions"};
+  grade_copies(plan, grades);
   grade_dma(plan, dma_api, dma_note, grades);
   if (plan.attached("mm_filemap_add_to_page_cache"))
     grades["page_cache"] = {Evidence::kObserved, ""};

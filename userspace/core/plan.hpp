@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/copies.hpp"
 #include "core/model/model.hpp"
 
 namespace iohops {
@@ -26,12 +27,20 @@ struct Features {
   std::set<std::string> map_types;      // "BPF_MAP_TYPE_RINGBUF", ...
   std::set<std::string> program_types;  // "BPF_PROG_TYPE_SYSCALL", ...
   std::string machine;                  // uname machine
+  // Of the functions that the table names: C types of the arguments of those in BTF, and the names
+  // of those in the symbol table (read only if kprobes are needed).
+  std::map<std::string, std::vector<std::string>> functions;
+  std::set<std::string> symbols;
+  std::string fentry_refused;   // why fexit programs cannot be used, empty: they can
+  std::string kprobes_refused;  // the same of kprobes
 };
+
+enum class Attach : uint8_t { kTracepoint, kFexit, kKprobe, kKretprobe };
 
 // One BPF program and what it takes.
 struct ProgramSpec {
   std::string_view program;
-  std::string_view tracepoint;  // empty: none, userspace runs it
+  std::string_view tracepoint;  // or function, see `attach`; empty: none, userspace runs it
   // Leading arguments that it reads, as C types with commas between; `_` is any type. The
   // tracepoint may have more.
   std::string_view arguments;
@@ -42,6 +51,8 @@ struct ProgramSpec {
   std::string_view helper = {};  // bpf helper that it needs beyond those that all need
   bool required = false;         // without it there is no trace
   bool dma_layer = false;        // gives nothing unless a device maps through the DMA layer
+  Attach attach = Attach::kTracepoint;
+  uint8_t copy_hook = 0;  // not a tracepoint: enum wire_copy_hook
 };
 std::span<const ProgramSpec> program_table();
 
@@ -54,13 +65,17 @@ struct PlannedProgram {
   bool enabled = false;
   bool superseded = false;  // not enabled, and nothing is lost: one of its group is, or it would
                             // never fire
-  std::string reason;       // why not enabled
-  std::string lost;         // what is lost if it is not (also set when enabled)
+  Attach attach = Attach::kTracepoint;
+  uint8_t copy_hook = 0;
+  std::string reason;  // why not enabled
+  std::string lost;    // what is lost if it is not (also set when enabled)
 };
 
 struct Plan {
   std::vector<PlannedProgram> programs;
   std::set<std::string, std::less<>> helpers;  // optional ones that are there: "bpf_find_vma"
+
+  MeasuredCopies measured;  // what the hooks on copy functions cover
 
   // What stands in the way of any trace: kernel features, required hooks. Empty: tracing is
   // possible.
@@ -77,6 +92,11 @@ struct Plan {
   // stay.
   void disable_physical_addresses(const std::string& reason);
   bool watches_dma() const;
+  bool measures_copies() const;
+  // Without hooks on copy functions; `reason` empty: nobody asked for them.
+  void leave_copies_out(const std::string& reason);
+  // What the check at the start showed.
+  void choose_copies(const CopyChoice& choice);
   bool uses(std::string_view helper) const { return helpers.count(helper) != 0; }
   std::vector<std::string> hooks() const;    // tracepoints that will be used, sorted
   std::vector<MissingHook> missing() const;  // what goes into the header

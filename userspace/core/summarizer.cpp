@@ -161,6 +161,7 @@ void Summarizer::merge(const Summary& known) {
   summary_.readahead_unused_bytes =
       std::max(summary_.readahead_unused_bytes, known.readahead_unused_bytes);
   summary_.absorbed_bytes = std::max(summary_.absorbed_bytes, known.absorbed_bytes);
+  summary_.copies_in_doubt = std::max(summary_.copies_in_doubt, known.copies_in_doubt);
   summary_.pending_bytes = std::max(summary_.pending_bytes, known.pending_bytes);
   if (summary_.flows.empty()) summary_.flows = known.flows;
   if (summary_.advice.empty()) summary_.advice = known.advice;

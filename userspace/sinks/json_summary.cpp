@@ -155,6 +155,7 @@ std::string summary_json(const Summary& summary,
   Json& copies = tree["cpu_copies"] = count_tree(summary.cpu_copies);
   copies["evidence"] = name(summary.cpu_copies_evidence);
   copies["by_hop"] = by_hop_tree(summary.cpu_copies_by_hop);
+  copies["in_doubt"] = summary.copies_in_doubt;
   tree["dma"] = dma_tree(summary);
   tree["device_no_dma"] = count_tree(summary.device_no_dma);
   tree["unattributed"] = unattributed_tree(summary);

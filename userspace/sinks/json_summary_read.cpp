@@ -63,6 +63,7 @@ void read_copies(Fields fields, Summary& summary) {
   summary.cpu_copies = read_count(fields);
   summary.cpu_copies_evidence = fields.one_of("evidence", parse_evidence);
   read_by_hop(fields, summary.cpu_copies_by_hop);
+  summary.copies_in_doubt = fields.maybe_u64("in_doubt").value_or(0);
 }
 
 void read_dma(Fields fields, Summary& summary) {

@@ -269,8 +269,8 @@ constexpr std::string_view kSchema = R"json({
           "properties": {"voluntary": {"$ref": "#/$defs/count"}, "involuntary": {"$ref": "#/$defs/count"}}
         },
         "cpu_copies": {
-          "description": "evidence: the weakest that occurred", "type": "object", "required": ["count", "bytes", "evidence", "by_hop"],
-          "properties": {"count": {"$ref": "#/$defs/count"}, "bytes": {"$ref": "#/$defs/count"}, "evidence": {"$ref": "#/$defs/evidence"}, "by_hop": {"$ref": "#/$defs/by_hop"}}
+          "description": "evidence: the weakest that occurred; in_doubt: requests whose copy was measured otherwise than derived", "type": "object", "required": ["count", "bytes", "evidence", "by_hop"],
+          "properties": {"count": {"$ref": "#/$defs/count"}, "bytes": {"$ref": "#/$defs/count"}, "evidence": {"$ref": "#/$defs/evidence"}, "by_hop": {"$ref": "#/$defs/by_hop"}, "in_doubt": {"$ref": "#/$defs/count"}}
         },
         "dma": {
           "description": "transfers of devices that have DMA; one that carries no data (a flush) counts with 0 bytes", "type": "object", "required": ["count", "bytes", "evidence", "by_cause", "by_hop"],

@@ -1,13 +1,20 @@
 #include "system/features.hpp"
 
+#include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <linux/bpf.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <memory>
+#include <set>
 #include <string_view>
+
+#include "system/unique_fd.hpp"
 
 namespace iohops {
 namespace {
@@ -56,6 +63,16 @@ std::string type_name(const btf* types, uint32_t id, int depth = 0) {
   }
 }
 
+std::vector<std::string> arguments_of(const btf* types, uint32_t id, int from) {
+  std::vector<std::string> arguments;
+  const btf_type* prototype = btf__type_by_id(types, id);
+  if (!prototype || !btf_is_func_proto(prototype)) return arguments;
+  const btf_param* parameters = btf_params(prototype);
+  for (int i = from; i < btf_vlen(prototype); ++i)
+    arguments.push_back(type_name(types, parameters[i].type));
+  return arguments;
+}
+
 // btf_trace_NAME is a typedef of a pointer to the probe's prototype: void (*)(void *data, ...).
 void read_tracepoint(const btf* types, const btf_type* type, std::string_view name,
                      Features& features) {
@@ -63,11 +80,8 @@ void read_tracepoint(const btf* types, const btf_type* type, std::string_view na
   if (!pointer || !btf_is_ptr(pointer)) return;
   const btf_type* prototype = btf__type_by_id(types, pointer->type);
   if (!prototype || !btf_is_func_proto(prototype)) return;
-  std::vector<std::string> arguments;
-  const btf_param* parameters = btf_params(prototype);
-  for (int i = 1; i < btf_vlen(prototype); ++i)
-    arguments.push_back(type_name(types, parameters[i].type));
-  features.tracepoints[std::string(name.substr(kTracepoint.size()))] = std::move(arguments);
+  features.tracepoints[std::string(name.substr(kTracepoint.size()))] =
+      arguments_of(types, pointer->type, 1);
 }
 
 // Enumerators "PREFIXname" as REPLACEMENTname.
@@ -81,6 +95,50 @@ void read_enum(const btf* types, const btf_type* type, std::string_view prefix,
   }
 }
 
+std::set<std::string_view> copy_functions() {
+  std::set<std::string_view> names;
+  for (const ProgramSpec& spec : program_table())
+    if (spec.attach != Attach::kTracepoint) names.insert(spec.tracepoint);
+  return names;
+}
+
+// Loads and attaches `return 0` to the exit of a function that the kernel has for such trials. The
+// load alone proves nothing: arm64 refuses the attachment before 6.0.
+std::string try_fexit(const btf* types) {
+  const int id = btf__find_by_name_kind(types, "bpf_fentry_test1", BTF_KIND_FUNC);
+  if (id < 0) return "this kernel has no function to try fexit programs on";
+  const bpf_insn code[] = {
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
+      {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
+  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_FEXIT,
+              .attach_btf_id = static_cast<__u32>(id));
+  const UniqueFd program(
+      bpf_prog_load(BPF_PROG_TYPE_TRACING, "iohops_trial", "GPL", code, 2, &options));
+  if (!program) return std::string("fexit programs are refused: ") + std::strerror(errno);
+  const UniqueFd link(bpf_raw_tracepoint_open(nullptr, program.get()));
+  if (!link) return std::string("fexit programs cannot be attached: ") + std::strerror(errno);
+  return "";
+}
+
+std::string find_kprobes() {
+  return access("/sys/bus/event_source/devices/kprobe/type", R_OK) == 0
+             ? ""
+             : "this kernel has no kprobes";
+}
+
+std::set<std::string> find_symbols(const std::set<std::string_view>& wanted) {
+  std::set<std::string> found;
+  std::ifstream table("/proc/kallsyms");
+  std::string line;
+  while (std::getline(table, line)) {
+    const size_t begin = line.find(' ', line.find(' ') + 1) + 1;
+    const std::string_view symbol = std::string_view(line).substr(begin);
+    const auto known = wanted.find(symbol.substr(0, symbol.find_first_of(" \t")));
+    if (known != wanted.end()) found.emplace(*known);
+  }
+  return found;
+}
+
 Error no_btf(int error) {
   return {ErrorKind::kKernel,
           std::string("cannot trace: the kernel gives no type information "
@@ -92,7 +150,7 @@ Error no_btf(int error) {
 
 }  // namespace
 
-Result<Features> read_features() {
+Result<Features> read_features(CopyHooks copies) {
   const libbpf_print_fn_t print = libbpf_set_print(nullptr);
   const Btf types(btf__load_vmlinux_btf());
   const int error = errno;
@@ -102,6 +160,7 @@ Result<Features> read_features() {
   Features features;
   utsname names = {};
   if (uname(&names) == 0) features.machine = names.machine;
+  const std::set<std::string_view> copying = copy_functions();
   const uint32_t count = btf__type_cnt(types.get());
   for (uint32_t id = 1; id < count; ++id) {
     const btf_type* type = btf__type_by_id(types.get(), id);
@@ -110,6 +169,8 @@ Result<Features> read_features() {
       read_tracepoint(types.get(), type, name, features);
     else if (btf_is_func(type) && name == "bpf_rdonly_cast")  // a kfunc, not in an enum
       features.helpers.emplace(name);
+    else if (btf_is_func(type) && copying.contains(name))
+      features.functions[std::string(name)] = arguments_of(types.get(), type->type, 0);
     else if (!btf_is_enum(type))
       continue;
     else if (name == "bpf_func_id")
@@ -118,6 +179,15 @@ Result<Features> read_features() {
       read_enum(types.get(), type, "BPF_MAP_TYPE_", "BPF_MAP_TYPE_", features.map_types);
     else if (name == "bpf_prog_type")
       read_enum(types.get(), type, "BPF_PROG_TYPE_", "BPF_PROG_TYPE_", features.program_types);
+  }
+  if (copies == CopyHooks::kNone) return features;
+  features.fentry_refused =
+      copies == CopyHooks::kKprobe ? "kprobes were asked for" : try_fexit(types.get());
+  // The symbol table has 200,000 lines: it is read only where fexit does not do.
+  if (!features.fentry_refused.empty() || features.functions.empty() ||
+      !features.helpers.contains("bpf_get_func_ret")) {
+    features.kprobes_refused = copies == CopyHooks::kFexit ? "fexit was asked for" : find_kprobes();
+    if (features.kprobes_refused.empty()) features.symbols = find_symbols(copying);
   }
   return features;
 }

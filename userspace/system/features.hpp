@@ -7,6 +7,7 @@
 namespace iohops {
 
 // kKernel (exit 3) with the fix if the kernel has no BTF.
-Result<Features> read_features();
+// `copies`: only those hooks on copy functions are looked for.
+Result<Features> read_features(CopyHooks copies = CopyHooks::kAuto);
 
 }  // namespace iohops

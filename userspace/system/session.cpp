@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "iohops.skel.h"
+#include "system/copy_check.hpp"
 #include "system/devices.hpp"
 #include "system/page_array.hpp"
 
@@ -99,6 +100,7 @@ void set_knobs(iohops_bpf& skeleton, const SessionOptions& options, const Plan& 
   knobs.can_type_task = plan.uses("bpf_get_current_task_btf");
   knobs.can_find_vma = plan.uses("bpf_find_vma");
   knobs.can_cast = plan.uses("bpf_rdonly_cast");
+  knobs.measure_copies = plan.measures_copies();
   knobs.watch_dma = plan.watches_dma();
   number_syscalls(const_cast<uint8_t*>(knobs.op_of_syscall));
   size_t used = 0;
@@ -169,6 +171,7 @@ Result<std::unique_ptr<Session>> Session::load(const SessionOptions& options, Pl
   std::unique_ptr<Session> session(new Session);
   session->options_ = options;
   if (!any_device_uses_dma_layer()) plan.leave_dma_out();
+  if (options.tally) plan.leave_copies_out("");  // top derives them: it must cost less
   // One refused program fails the whole object: leave it out and try again.
   for (;;) {
     libbpf_log.clear();
@@ -214,20 +217,22 @@ Status Session::attach(Plan& plan) {
   std::vector<bpf_program*> programs;
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, skeleton_->obj) {
-    const bool attachable = bpf_program__type(program) == BPF_PROG_TYPE_TRACING;
+    const auto type = bpf_program__type(program);
+    const bool attachable = type == BPF_PROG_TYPE_TRACING || type == BPF_PROG_TYPE_KPROBE;
     if (attachable && plan.enabled(bpf_program__name(program))) programs.push_back(program);
   }
   auto rank = [](bpf_program* p) {
     const std::string_view name = bpf_program__name(p);
     const auto* found = std::find(std::begin(kOrder), std::end(kOrder), name);
-    return name.starts_with(kLast) ? std::size(kOrder) + 1 : static_cast<size_t>(found - std::begin(kOrder));
+    return name.starts_with(kLast) ? std::size(kOrder) + 1
+                                   : static_cast<size_t>(found - std::begin(kOrder));
   };
   std::stable_sort(programs.begin(), programs.end(),
                    [&](bpf_program* a, bpf_program* b) { return rank(a) < rank(b); });
   for (bpf_program* each : programs) {
     bpf_link* link = bpf_program__attach(each);
     if (link) {
-      links_.emplace_back(link);
+      links_.emplace_back(bpf_program__name(each), link);
       continue;
     }
     plan.disable(bpf_program__name(each), fmt::format("attach refused: {}", std::strerror(errno)));
@@ -236,7 +241,31 @@ Status Session::attach(Plan& plan) {
                                                    std::strerror(errno))};
     }
   }
+  if (plan.measures_copies())
+    check_copies(plan);
+  else
+    plan.measured = {};
   return {};
+}
+
+// Some of the copy functions call each other: which ones to count is seen by what they count of I/O
+// that is known.
+void Session::check_copies(Plan& plan) {
+  auto& state = *skeleton_->bss;
+  std::atomic_ref(state.copy_check_tid)
+      .store(static_cast<uint32_t>(gettid()), std::memory_order_release);
+  const Result<CopyObservations> seen = observe_copies([&state] {
+    std::array<uint64_t, WIRE_COPY_HOOKS> counters{};
+    for (size_t i = 0; i < counters.size(); ++i)
+      counters[i] = std::atomic_ref(state.copy_seen[i]).load(std::memory_order_acquire);
+    return counters;
+  });
+  std::atomic_ref(state.copy_check_tid).store(0, std::memory_order_release);
+  if (seen)
+    plan.choose_copies(choose_copy_hooks(*seen, kCopyCheckBytes));
+  else
+    plan.leave_copies_out("the hooks could not be checked: " + seen.error().message);
+  std::erase_if(links_, [&](const auto& link) { return !plan.enabled(link.first); });
 }
 
 uint64_t Session::arm() {
@@ -313,6 +342,8 @@ void for_each_info(const bpf_object* object, F&& f) {
 uint64_t Session::recursion_misses() const {
   uint64_t sum = 0;
   for_each_info(skeleton_->obj, [&](std::string_view name, const bpf_prog_info& info) {
+    // A copy that was missed shows: the sum is less than the result.
+    if (name.starts_with("copy_")) return;
     // A mapping that was missed (of any device, in an interrupt) takes no figure away: its transfer
     // is then derived, and says so.
     if (!name.starts_with("dma_") || name == "dma_bounced") sum += info.recursion_misses;

@@ -83,6 +83,7 @@ class Session {
  private:
   Session() = default;
   Status open_rings(const SessionOptions& options);
+  void check_copies(Plan& plan);
   uint64_t recursion_misses() const;
 
   struct Destroy {
@@ -91,7 +92,7 @@ class Session {
   };
   SessionOptions options_;
   std::unique_ptr<iohops_bpf, Destroy> skeleton_;
-  std::vector<std::unique_ptr<bpf_link, Destroy>> links_;
+  std::vector<std::pair<std::string, std::unique_ptr<bpf_link, Destroy>>> links_;  // by program
   std::vector<RingReader> rings_;
   uint64_t ring_peak_ = 0;
 };

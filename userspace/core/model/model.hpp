@@ -284,6 +284,7 @@ struct Summary {
   uint64_t hit_bytes = 0, awaited_bytes = 0, miss_bytes = 0, readahead_bytes = 0,
            readahead_unused_bytes = 0;
   uint64_t writeback_bytes = 0, absorbed_bytes = 0, pending_bytes = 0;
+  uint64_t copies_in_doubt = 0;  // requests whose copy was measured otherwise than derived
   std::array<uint64_t, kWaitReasons> wait_ns{};
   uint64_t on_cpu_ns = 0;  // inside requests
   std::map<std::string, OpTotals> by_op;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/copies.hpp"
 #include "core/decode.hpp"
 #include "core/model/model.hpp"
 #include "core/sink.hpp"
@@ -21,6 +22,7 @@ struct RebuildContext {
   std::vector<Device> devices;
   // block_bio_queue was attached: without it, that a direct request queued nothing means nothing.
   bool sees_bios = true;
+  MeasuredCopies measured;  // where the kernel's copy functions were counted
   // The kernel's swiotlb copies the buffer of a read to the bounce buffer as well (since 5.17).
   bool swiotlb_copies_in_on_read = true;
   size_t max_held_requests = 65536;  // waiting for their device work, or not finished
@@ -34,6 +36,7 @@ struct RebuildCounters {
   uint64_t absorbed_bytes = 0;   // overwritten in the page cache before a device saw them
   uint64_t pending_bytes = 0;    // written, and not seen on its way to a device
   uint64_t writeback_bytes = 0;  // written by a device later, on behalf of requests of the trace
+  uint64_t copies_in_doubt = 0;  // requests whose copy was measured otherwise than derived
   uint64_t evicted = 0;          // requests and dirty ranges given up to bound memory
   std::optional<wire_end> end;   // the collector's last word, if the recording has one
 };

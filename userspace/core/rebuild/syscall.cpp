@@ -112,6 +112,31 @@ void add_copy(RebuildState& s, const CopyRule& rule, uint64_t bytes, const HeldR
   s.request.cpu_copy_bytes += bytes;
 }
 
+bool measures(const MeasuredCopies& measured, Storage storage) {
+  if (storage == Storage::kPipe) return measured.pipes;
+  return storage == Storage::kSocket ? measured.sockets : measured.files;
+}
+
+// What the kernel's copy functions reported, weighed against what was derived.
+Copy measured_copy(RebuildState& s, const wire_request_detail& record, const FileState& file,
+                   const Copy& derived) {
+  const wire_request& request = record.request;
+  if (unfinished(request) || !measures(s.context.measured, file.storage)) return derived;
+  uint64_t bytes = 0;
+  if ((request.flags & WIRE_REQUEST_COPIED) != 0)
+    bytes = moved_bytes(request);
+  else if ((request.flags & WIRE_REQUEST_DETAIL) != 0)
+    bytes = record.copied_bytes;
+  // A write can be buffered by a function that nobody hooks (btrfs).
+  if (bytes == 0 && family(request.op) == OpFamily::kWrite) return derived;
+  // procfs, drivers and FUSE in direct mode also copy where nobody can look.
+  const bool sees_all = file.storage == Storage::kPageCache || file.storage == Storage::kNetwork ||
+                        file.storage == Storage::kPipe || file.storage == Storage::kSocket;
+  const Copy copy = weigh_copy(derived, bytes, sees_all);
+  s.counters.copies_in_doubt += copy.disagrees;
+  return copy;
+}
+
 void fill_transfer_of_data(RebuildState& s, const wire_request_detail& record,
                            const HeldRequest* held, const CacheVerdict& verdict,
                            const FileState* file) {
@@ -126,20 +151,24 @@ void fill_transfer_of_data(RebuildState& s, const wire_request_detail& record,
   }
   const bool write = family(request.op) == OpFamily::kWrite;
   CopyRule rule = copy_rule(file->storage, write, false);
-  uint64_t copied = moved;
-  if (is_direct(s, request, file)) {
+  Copy copy{rule.copies() ? moved : 0, rule.evidence};
+  const bool direct = is_direct(s, request, file);
+  if (direct) {
     Fallback fallback;
     if (file->storage == Storage::kPageCache) fallback = direct_fallback(s, record, verdict);
-    copied = fallback.bytes;
-    rule.evidence = fallback.evidence;
-    if (copied == 0) {
-      r.path = Path::kDirect;
-      r.cache = CacheOutcome::kBypass;
-      return;
-    }
+    copy = {fallback.bytes, fallback.evidence};
   }
-  if (!write && uses_page_cache(*file)) r.cache = outcome_of(record, held, verdict, copied);
-  add_copy(s, rule, copied, held);
+  copy = measured_copy(s, record, *file, copy);
+  // A measured copy of a request that went past the page cache all the same (a bounce) is a hop,
+  // too.
+  if (direct && (copy.bytes == 0 || record.direct_bytes >= moved)) {
+    r.path = Path::kDirect;
+    r.cache = CacheOutcome::kBypass;
+  } else if (!write && uses_page_cache(*file)) {
+    r.cache = outcome_of(record, held, verdict, direct ? copy.bytes : moved);
+  }
+  rule.evidence = copy.evidence;
+  add_copy(s, rule, copy.bytes, held);
 }
 
 void add_held_hops(RebuildState& s, const HeldRequest* held) {
