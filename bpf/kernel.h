@@ -156,6 +156,11 @@ struct file {
 	unsigned int f_flags;
 	struct path f_path;
 	s64 f_pos;
+	void *private_data;
+};
+struct socket {
+	struct file *file;
+	struct sock *sk;
 };
 struct vm_area_struct {
 	unsigned long vm_start;

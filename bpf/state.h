@@ -30,6 +30,7 @@ const volatile bool can_cast __weak = false;	   /* bpf_rdonly_cast is there (6.2
 const volatile bool measure_copies __weak = false; /* hooks on the kernel's copy functions are attached */
 const volatile bool watch_dma __weak = false; /* a device here uses the DMA layer, and we hook it */
 const volatile __u8 op_of_syscall[SYSCALLS] __weak = {}; /* enum wire_op by system call number */
+const volatile __u32 self_netns __weak = 0; /* inode of the collector's network namespace */
 /* Files that the collector itself writes: their device work is never traced. */
 const volatile __u64 self_inos[4] __weak = {}; /* 0: none */
 const volatile __u32 self_devs[4] __weak = {};
@@ -151,6 +152,19 @@ struct {
 	__type(key, struct file_key);
 	__type(value, u32);
 } files SEC(".maps") __weak;
+
+/* struct sock -> whose it is. Entries of closed sockets fall out. */
+struct socket_owner {
+	u64 ino; /* of the socket's file: tells a reused address */
+	u32 tgid;
+	u32 file; /* alias */
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, FILES);
+	__type(key, u64);
+	__type(value, struct socket_owner);
+} sockets SEC(".maps") __weak;
 
 /* A bio on its way, keyed by its address from block_bio_queue to its completion. */
 struct bio_state {

@@ -10,10 +10,12 @@
  * is set on every task), 130-150 ns of which our filter is 15-30: a per-syscall tracepoint is no cheaper.
  */
 #include "mapping.h"
+#include "socket.h"
 #include "thread.h"
 
 char LICENSE[] SEC("license") __weak = "Dual BSD/GPL";
 
+#define S_IFMT 00170000
 #define UIO_MAXIOV 1024
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630
 #define IOVECS 8
@@ -104,6 +106,16 @@ static __always_inline void read_arguments(struct thread_state *state, struct pt
 	}
 }
 
+/* What the network devices do for it finds its way back by the socket. */
+static __always_inline void meet_socket(struct thread_state *state, struct file *file)
+{
+	struct socket_owner owner = { .ino = state->last_ino, .tgid = state->tgid, .file = state->file };
+	u64 sk = socket_of(file);
+
+	if (sk)
+		bpf_map_update_elem(&sockets, &sk, &owner, BPF_ANY);
+}
+
 /* First use of a file by this thread since it used another. */
 static __noinline void meet_file(struct thread_state *state, u64 address)
 {
@@ -117,6 +129,8 @@ static __noinline void meet_file(struct thread_state *state, u64 address)
 	state->last_dev = BPF_CORE_READ(inode, i_sb, s_dev);
 	state->last_stacked = BPF_CORE_READ(inode, i_sb, s_magic) == OVERLAYFS_SUPER_MAGIC;
 	state->last_alias = state->file;
+	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFSOCK && state->file)
+		meet_socket(state, file);
 }
 
 static __always_inline void resolve_file(struct thread_state *state, struct task_struct *task)

@@ -36,6 +36,7 @@ enum wire_kind {
 	WIRE_WAIT = 18,
 	WIRE_TRANSFER = 32,
 	WIRE_BIO = 33,
+	WIRE_PACKET = 34,
 	WIRE_LOSS = 48, /* written by the collector from the kernel's counters */
 	WIRE_END = 49,	/* written by the collector, once, as the last record */
 };
@@ -297,6 +298,20 @@ struct wire_bio {
 	struct wire_bio_part bio;
 };
 
+enum { WIRE_PACKET_RECEIVED = 1 };
+
+/* Bytes that a network device moved for a socket of a traced process: a packet that was handed to its
+ * driver (with headers; before the device cuts it up), or received payload as the application takes it. */
+struct wire_packet {
+	struct wire_header header;
+	struct wire_owner owner; /* start_ns == 0: sent later, for no request that is running */
+	__u64 bytes;
+	__u32 ifindex; /* 0: a device of another network namespace */
+	__u32 file;    /* alias of the socket */
+	__u32 flags;   /* WIRE_PACKET_* */
+	__u32 reserved;
+};
+
 enum wire_loss {
 	WIRE_LOSS_RING_REQUEST = 1,  /* the ring was full: a request record */
 	WIRE_LOSS_RING_DETAIL = 2,   /* a pages or wait record */
@@ -386,6 +401,7 @@ WIRE_ASSERT(wire_wait, 48);
 WIRE_ASSERT(wire_bio_part, 64);
 WIRE_ASSERT(wire_transfer, 168);
 WIRE_ASSERT(wire_bio, 88);
+WIRE_ASSERT(wire_packet, 56);
 WIRE_ASSERT(wire_loss_record, 32);
 WIRE_ASSERT(wire_end, 96);
 WIRE_ASSERT(wire_tally_key, 16);

@@ -28,6 +28,8 @@ Header trace_header(const std::vector<std::string>& command_line, std::string sc
   header.scope = std::move(scope);
   header.targets = std::move(targets);
   header.devices = model_devices(devices);
+  const std::vector<Device> network = list_network_devices();
+  header.devices.insert(header.devices.end(), network.begin(), network.end());
   header.hooks = plan.hooks();
   header.missing_hooks = plan.missing();
   header.evidence = evidence_of(plan, mapped != devices.end(),

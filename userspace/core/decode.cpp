@@ -32,6 +32,8 @@ size_t fixed_bytes(uint16_t kind) {
       return sizeof(wire_transfer);
     case WIRE_BIO:
       return sizeof(wire_bio);
+    case WIRE_PACKET:
+      return sizeof(wire_packet);
     case WIRE_LOSS:
       return sizeof(wire_loss_record);
     case WIRE_END:

@@ -25,7 +25,8 @@ uint64_t owned_bytes(const Transfer& transfer) {
 
 // A flush, a discard or a zone command names sectors or nothing: no data crosses the bus.
 bool carries_data(std::string_view op) {
-  return op == "read" || op == "write" || op == "zone_append";
+  return op == "read" || op == "write" || op == "zone_append" || op == "transmit" ||
+         op == "receive";
 }
 
 // Direct I/O and swap move the process's own pages, everything else pages of a cache.
@@ -124,9 +125,12 @@ Status Summarizer::transfer(const Transfer& transfer) {
   add(summary_.dma_by_cause[index(transfer.cause)], bytes);
   summary_.unattributed_bytes += unattributed;
   if (!data) return {};
-  const Endpoint memory = memory_side(transfer.cause);
-  const Endpoint from = transfer.op == "read" ? Endpoint::kDevice : memory;
-  const Endpoint to = transfer.op == "read" ? memory : Endpoint::kDevice;
+  const bool network = transfer.op == "transmit" || transfer.op == "receive";
+  const bool in = transfer.op == "read" || transfer.op == "receive";
+  const Endpoint memory = network ? Endpoint::kSocket : memory_side(transfer.cause);
+  const Endpoint device = network ? Endpoint::kNic : Endpoint::kDevice;
+  const Endpoint from = in ? device : memory;
+  const Endpoint to = in ? memory : device;
   add(summary_.dma_by_hop[index(from)][index(to)], bytes);
   summary_.dma_evidence = std::max(summary_.dma_evidence, transfer.dma.evidence);
   return {};

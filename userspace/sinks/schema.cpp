@@ -30,7 +30,7 @@ constexpr std::string_view kSchema = R"json({
     "evidence": {"description": "the strongest first: a kernel function reported these bytes; tracepoints bracket it; it follows from the result and the kind of file; a heuristic", "enum": ["measured", "observed", "derived", "inferred"]},
     "endpoint": {"enum": ["user", "stdio", "page_cache", "socket", "pipe", "device", "nic", "bounce", "kernel"]},
     "endpoint_or_null": {"anyOf": [{"$ref": "#/$defs/endpoint"}, {"type": "null"}]},
-    "cause": {"description": "why a device worked", "enum": ["read", "readahead", "writeback", "fsync", "direct", "journal", "metadata", "read_modify_write", "swap", "flush", "unknown"]},
+    "cause": {"description": "why a device worked", "enum": ["read", "readahead", "writeback", "fsync", "direct", "journal", "metadata", "read_modify_write", "swap", "flush", "transmit", "receive", "unknown"]},
     "counted_bytes": {
       "type": "object", "required": ["count", "bytes"],
       "properties": {"count": {"$ref": "#/$defs/count"}, "bytes": {"$ref": "#/$defs/count"}}
@@ -186,7 +186,7 @@ constexpr std::string_view kSchema = R"json({
       "required": ["type", "id", "device", "op", "flags", "sector", "bytes", "bios", "splits", "queue_ns", "insert_ns", "issue_ns", "complete_ns", "error", "cause", "owners", "unattributed_bytes", "dma"],
       "properties": {
         "type": {"const": "transfer"}, "id": {"$ref": "#/$defs/big_id"}, "device": {"$ref": "#/$defs/device_id"},
-        "op": {"description": "read, write, flush, discard, ...", "type": "string"}, "flags": {"type": "array", "items": {"type": "string"}},
+        "op": {"description": "read, write, flush, discard, ...; of a network device: transmit, receive", "type": "string"}, "flags": {"type": "array", "items": {"type": "string"}},
         "sector": {"description": "in units of 512 bytes", "$ref": "#/$defs/count"}, "bytes": {"$ref": "#/$defs/count"},
         "bios": {"$ref": "#/$defs/u32"}, "splits": {"$ref": "#/$defs/u32"}, "requeues": {"$ref": "#/$defs/u32"},
         "queue_ns": {"description": "null: before the trace", "$ref": "#/$defs/count_or_null"},

@@ -175,6 +175,25 @@ std::vector<BlockDevice> list_block_devices(const std::string& sysfs) {
   return devices;
 }
 
+std::vector<Device> list_network_devices(const std::string& sysfs) {
+  std::vector<Device> devices;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(fs::path(sysfs) / "class/net", error)) {
+    const auto index = parse_uint(first_line(entry.path() / "ifindex"));
+    if (!index) continue;
+    Device device;
+    device.id = network_device(static_cast<uint32_t>(*index));
+    device.name = entry.path().filename().string();
+    device.driver = link_name(entry.path() / "device/driver");
+    // A USB adapter moves its packets by its host controller's DMA all the same.
+    device.dma = !device.driver.empty();
+    devices.push_back(std::move(device));
+  }
+  std::sort(devices.begin(), devices.end(),
+            [](const Device& a, const Device& b) { return a.id < b.id; });
+  return devices;
+}
+
 std::vector<Device> model_devices(const std::vector<BlockDevice>& blocks) {
   std::vector<Device> devices;
   devices.reserve(blocks.size());

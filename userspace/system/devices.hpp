@@ -18,6 +18,9 @@ struct BlockDevice {
 // Sorted by dev_t. An unreadable entry is left out. `sysfs` is /sys but for tests.
 std::vector<BlockDevice> list_block_devices(const std::string& sysfs = "/sys");
 
+// Network devices of this namespace; software ones (lo, veth, bridges) have no driver and no DMA.
+std::vector<Device> list_network_devices(const std::string& sysfs = "/sys");
+
 // The part of it that goes into a header.
 std::vector<Device> model_devices(const std::vector<BlockDevice>&);
 

@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -88,12 +89,19 @@ uint64_t default_ring_bytes() {
                     uint64_t{8} << 20);
 }
 
+// 0: /proc is not there; then no network device is known.
+uint32_t network_namespace() {
+  struct stat facts {};
+  return stat("/proc/self/ns/net", &facts) == 0 ? static_cast<uint32_t>(facts.st_ino) : 0;
+}
+
 void set_knobs(iohops_bpf& skeleton, const SessionOptions& options, const Plan& plan) {
   auto& knobs = *skeleton.rodata;
   knobs.scope = options.all ? 2 : (options.pids.size() == 1 && !options.follow) ? 0 : 1;
   knobs.follow = options.follow;
   knobs.tally = options.tally;
   knobs.self_tgid = static_cast<uint32_t>(getpid());
+  knobs.self_netns = network_namespace();
   knobs.ring_mask = ring_count() - 1;
   knobs.page_shift =
       static_cast<uint32_t>(std::countr_zero(static_cast<uint64_t>(sysconf(_SC_PAGESIZE))));

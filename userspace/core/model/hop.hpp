@@ -46,9 +46,11 @@ enum class Cause : uint8_t {
   kReadModifyWrite,
   kSwap,
   kFlush,
+  kTransmit,  // by a network device
+  kReceive,
   kUnknown,
 };
-inline constexpr int kCauses = 11;
+inline constexpr int kCauses = 13;
 
 enum class Path : uint8_t {
   kBuffered,

@@ -34,6 +34,13 @@ struct Device {
   uint32_t disk = 0;  // of a partition: its whole disk; 0: it is one itself
 };
 
+// Network devices have no dev_t: one of a major number that the kernel gives to nobody, and the
+// interface index.
+inline constexpr uint32_t kNetworkMajor = 4095;
+inline constexpr uint32_t network_device(uint32_t ifindex) {
+  return kNetworkMajor << 20 | (ifindex & 0xfffffU);
+}
+
 struct Target {
   uint32_t pid = 0;
   std::string comm;

@@ -106,6 +106,8 @@ Status dispatch(RebuildState& s, uint16_t kind, Record record) {
       return {};
     case WIRE_TRANSFER:
       return on_transfer(s, *view<wire_transfer>(record));
+    case WIRE_PACKET:
+      return on_packet(s, *view<wire_packet>(record));
     case WIRE_FILE:
       return on_file(s, *view<wire_file>(record));
     case WIRE_THREAD:

@@ -53,6 +53,7 @@ struct RebuildState {
   uint64_t deadline_ns = UINT64_MAX;    // when something has to be given up
   std::string_view no_end = "open";     // Request::ended of those whose own record never came
   uint64_t evicted_requests = 0;
+  uint64_t packets = 0;  // so far: their ids
   uint64_t gap_ns = 0;           // requests that began before it may have lost something
   uint64_t stuck_before_ns = 0;  // requests that ended before may wait for bios that were lost,
   uint64_t stuck_until_ns = UINT64_MAX;  // and do so until then
@@ -128,6 +129,7 @@ Status release_if_resolved(RebuildState& s, uint32_t slot);
 uint64_t device_time(const RebuildState& s, const PendingTransfer& transfer);
 
 // sched.cpp
+Status on_packet(RebuildState& s, const wire_packet& record);
 void on_wait(RebuildState& s, HeldRequest& held, const wire_wait& record);
 
 }  // namespace iohops

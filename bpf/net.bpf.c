@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * What network devices move for the sockets of traced threads: packets handed to a driver, payload that
+ * came in through a device and is copied to the application.
+ *
+ * A packet is told by its socket (sockets, filled when a traced thread first uses the descriptor), in
+ * whatever context the stack sends it: what an acknowledgement sets free belongs to the socket's file and
+ * to no request.
+ *
+ * Not seen: the original device of what came through another namespace's veth, datagrams of UDP in one
+ * piece (no tracepoint), packets that XDP or the device itself handles.
+ */
+#include "socket.h"
+
+struct ns_common {
+	unsigned int inum;
+} __attribute__((preserve_access_index));
+struct net {
+	struct ns_common ns;
+} __attribute__((preserve_access_index));
+typedef struct {
+	struct net *net;
+} possible_net_t;
+struct sock_common {
+	possible_net_t skc_net;
+} __attribute__((preserve_access_index));
+struct sock {
+	struct socket *sk_socket;
+	struct sock_common __sk_common;
+} __attribute__((preserve_access_index));
+struct sk_buff {
+	unsigned int len;
+	int skb_iif;
+	struct sock *sk;
+} __attribute__((preserve_access_index));
+struct net_device {
+	int ifindex;
+} __attribute__((preserve_access_index));
+
+static __always_inline int emit_packet(struct thread_state *state, const struct socket_owner *owner, u64 bytes,
+				       u32 ifindex, u32 flags)
+{
+	struct wire_packet *record =
+		reserve(sizeof(*record), WIRE_PACKET, bpf_ktime_get_ns(), WIRE_LOSS_RING_TRANSFER);
+
+	if (!record)
+		return 0;
+	record->owner.tgid = owner->tgid;
+	record->owner.tid = state ? state->tid : 0;
+	record->owner.start_ns = state ? state->start_ns : 0;
+	record->bytes = bytes;
+	record->ifindex = ifindex;
+	record->file = owner->file;
+	record->flags = flags;
+	record->reserved = 0;
+	submit(record);
+	return 0;
+}
+
+/* A socket's address can be reused: its inode tells. */
+static __always_inline struct socket_owner *find_socket(struct sock *sk)
+{
+	u64 key = (u64)sk;
+	struct socket_owner *owner = key ? bpf_map_lookup_elem(&sockets, &key) : NULL;
+
+	if (!owner || BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino) != owner->ino)
+		return NULL;
+	return owner;
+}
+
+/* The device number means something only in the collector's own namespace. */
+static __always_inline u32 known_index(struct sock *sk, int ifindex)
+{
+	return BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum) == self_netns ? (u32)ifindex : 0;
+}
+
+SEC("?tp_btf/net_dev_start_xmit")
+int BPF_PROG(net_send, struct sk_buff *skb, struct net_device *dev)
+{
+	struct sock *sk = BPF_CORE_READ(skb, sk);
+	struct socket_owner *owner;
+	struct thread_state *state;
+
+	if (tally || !armed)
+		return 0;
+	owner = find_socket(sk);
+	if (!owner || !is_traced(owner->tgid))
+		return 0;
+	/* Its own thread, in the middle of a write to this very file? */
+	state = find_open(current_task());
+	if (state && (state->file != owner->file || state->op > WIRE_OP_PWRITEV2))
+		state = NULL;
+	return emit_packet(state, owner, skb->len, known_index(sk, dev->ifindex), 0);
+}
+
+SEC("?tp_btf/skb_copy_datagram_iovec")
+int BPF_PROG(net_receive, struct sk_buff *skb, int bytes)
+{
+	struct thread_state *state = find_open(current_task());
+	struct socket_owner owner;
+	u64 file;
+
+	if (tally || !state || state->op > WIRE_OP_PWRITEV2 || bytes <= 0 || !skb->skb_iif)
+		return 0;
+	/* The socket is that of the descriptor: a received packet does not name it any more. */
+	file = state->last_file;
+	if (!file || state->last_alias != state->file)
+		return 0;
+	struct sock *sk = (void *)socket_of((struct file *)file);
+
+	owner.tgid = state->tgid;
+	owner.file = state->file;
+	return emit_packet(state, &owner, bytes, known_index(sk, skb->skb_iif), WIRE_PACKET_RECEIVED);
+}
