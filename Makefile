@@ -120,12 +120,12 @@ vm: all $(WORKLOADS) $(OBJECT_TEST)    ## load and trace on other kernels, in QE
 
 vm-arm64: arm64                        ## the same on arm64
 	$(Q)tools/packages vm
-	$(Q)export IOHOPS_BUILD=$(BUILD)/arm64 STRIP=aarch64-linux-gnu-strip; \
+	$(Q)IOHOPS_BUILD=$(BUILD)/arm64 STRIP=aarch64-linux-gnu-strip \
 	  tests/vm/run $(or $(KERNELS),arm64-6.12 arm64-16k-6.12)
 
 budget: $(OBJECT_TEST) $(OTHER_OBJECTS) ## accept what the verifier walks for each program today, on these kernels
 	$(Q)tools/packages vm
-	$(Q)tests/object/budget $(or $(KERNELS),6.1 6.12 newest)
+	$(Q)tests/object/budget $(or $(KERNELS),5.10 6.1 6.12 newest)
 endif
 
 bench: all $(BENCH_BIN) $(WORKLOADS)   ## what tracing costs, measured on this machine

@@ -67,7 +67,8 @@ std::string Budget::objection(const std::string& program, const std::string& col
   const unsigned allowed = cell->second;
   if (instructions <= allowed * kGrowth || instructions <= allowed + kSlack) return {};
   return "it was " + std::to_string(allowed) + " on " + column +
-         " when tests/object/budget.tsv was written: more than a fifth more. What made it grow will "
+         " when tests/object/budget.tsv was written: more than a fifth more. What made it grow "
+         "will "
          "grow on other kernels too; if it is worth that: make budget";
 }
 

@@ -1,5 +1,5 @@
-// The budget: how many instructions the verifier may walk for a program before somebody has to look.
-// Sees a table in a file and the name of this kernel; loads nothing.
+// The budget: how many instructions the verifier may walk for a program before somebody has to
+// look. Sees a table in a file and the name of this kernel; loads nothing.
 #pragma once
 
 #include <map>
@@ -14,8 +14,9 @@ constexpr unsigned kMostInstructions = 100'000;
 constexpr double kGrowth = 1.2;
 constexpr unsigned kSlack = 250;
 
-// Series and who built it: "6.1-debian", "6.18-fc"; elsewhere than on x86-64 with the machine. The same
-// series of another vendor has other patches and another configuration, so other programs after CO-RE.
+// Series and who built it: "6.1-debian", "6.18-fc"; elsewhere than on x86-64 with the machine. The
+// same series of another vendor has other patches and another configuration, so other programs
+// after CO-RE.
 std::string kernel_name();
 
 // budget.tsv: a row for each program, a column for each KERNEL/CLANG.

@@ -184,7 +184,17 @@ TEST(Plan, a_kernel_without_ring_buffers_is_too_old) {
 TEST(Plan, arm64_declares_user_page_faults_and_never_fires_them) {
   Features features = linux_6_18();
   features.machine = "aarch64";
-  EXPECT_FALSE(make_plan(features).enabled("fault_user"));
+  const Plan plan = make_plan(features);
+  EXPECT_FALSE(plan.enabled("fault_user"));
+  EXPECT_TRUE(plan.enabled("fault_sampled"));
+  EXPECT_TRUE(plan.missing().empty());
+}
+
+TEST(Plan, where_the_tracepoint_fires_page_faults_are_not_sampled) {
+  const Plan plan = make_plan(linux_6_18());
+  EXPECT_TRUE(plan.enabled("fault_user"));
+  EXPECT_FALSE(plan.enabled("fault_sampled"));
+  EXPECT_TRUE(plan.missing().empty());
 }
 
 TEST(Plan, what_the_kernel_refuses_later_is_missing_too) {

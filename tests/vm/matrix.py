@@ -2,7 +2,7 @@
 
 A cell is SERIES[:SETUP]: 6.1, 6.12:swiotlb, newest:iommu, arm64-6.12. Kernels come from Debian (fetch,
 prepare) and stay in the cache. Every guest gets the same disks behind different drivers; what is done on
-them and what must be seen is in ledger.py, odd.py and copies.py. Tells a Tally; prints no sum.
+them and what must be seen is in ledger.py, faults.py, odd.py and copies.py. Tells a Tally; prints no sum.
 """
 import json
 import os
@@ -12,6 +12,7 @@ import subprocess
 import time
 
 import copies
+import faults
 import ledger
 import odd
 from traces import Trace
@@ -21,9 +22,9 @@ CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".ca
 SHORT = ("5.10", "6.1", "6.12", "6.12:swiotlb", "newest", "newest:iommu")
 SETUPS = {"plain": [], "swiotlb": ["--append", "swiotlb=force"], "iommu": ["--iommu"]}
 # The verifier, the copies and the disks of odd.py do not depend on how memory is mapped for DMA.
-PARTS = {"plain": "object,ledger,copies,odd", "swiotlb": "ledger", "iommu": "ledger"}
-ARM64_PARTS = "object,ledger"
-WIDTHS = (18, 15, 20, 21, 13, 12, 10, 10, 0)
+PARTS = {"plain": "object,ledger,faults,copies,odd", "swiotlb": "ledger", "iommu": "ledger"}
+ARM64_PARTS = "object,ledger,faults"
+WIDTHS = (20, 15, 20, 21, 13, 12, 10, 10, 0)
 
 
 def all_cells():
@@ -70,6 +71,9 @@ class Cell:
             trace = self.trace("ledger", parts["ledger"])
             for disk, case in ledger.cases(trace, version(self.series), self.setup) if trace else ():
                 self.tell(case.wrong, disk, *case.columns())
+        if "faults" in parts:
+            for case in faults.cases(parts, version(self.series)):
+                self.tell(case.wrong, "faults", *case.columns())
         if "copies" in parts:
             trace = self.trace("copies", parts.get("copies trace", []))
             for case in copies.cases(parts["copies"], trace) if trace else ():

@@ -66,7 +66,7 @@ Grades evidence_of(const Plan& plan, bool dma_api, std::string_view dma_note) {
   else
     grades["page_cache"] = {Evidence::kInferred, without("cache_add", plan)};
   if (plan.enabled("sched_switch")) grades["off_cpu"] = {Evidence::kObserved, ""};
-  if (plan.enabled("fault_user"))
+  if (plan.enabled("fault_user") || plan.enabled("fault_sampled"))
     grades["page_faults"] = {Evidence::kObserved,
                              "their end is their last event: nothing marks the return"};
   if (plan.attached("block_bio_queue"))

@@ -63,11 +63,12 @@ std::string copy_obstacle(const ProgramSpec& spec, const Features& features) {
 std::string obstacle(const ProgramSpec& spec, const Features& features) {
   if (!spec.helper.empty() && features.helpers.count(std::string(spec.helper)) == 0)
     return "this kernel has no BPF helper " + std::string(spec.helper);
-  if (spec.attach != Attach::kTracepoint) return copy_obstacle(spec, features);
+  if (of_function(spec.attach)) return copy_obstacle(spec, features);
   if (spec.tracepoint.empty())
     return features.program_types.count("BPF_PROG_TYPE_SYSCALL") != 0
                ? ""
                : "this kernel has no BPF programs of the type that userspace runs (Linux 5.14)";
+  if (spec.attach == Attach::kPageFaults) return "";  // every kernel that has BPF has the event
   const auto tracepoint = features.tracepoints.find(std::string(spec.tracepoint));
   if (tracepoint == features.tracepoints.end())
     return "this kernel has no tracepoint " + std::string(spec.tracepoint);
@@ -97,14 +98,14 @@ void settle_groups(std::vector<PlannedProgram>& programs) {
 // Functions that do not exist here are no loss: another does their work.
 void settle_copies(const Features& features, std::vector<PlannedProgram>& programs) {
   for (PlannedProgram& program : programs) {
-    if (program.attach == Attach::kTracepoint) continue;
+    if (!of_function(program.attach)) continue;
     program.superseded = program.superseded || (features.functions.count(program.tracepoint) == 0 &&
                                                 features.symbols.count(program.tracepoint) == 0);
   }
 }
 
 std::string name_of(const PlannedProgram& program) {
-  if (program.attach != Attach::kTracepoint) return "copy functions";
+  if (of_function(program.attach)) return "copy functions";
   return program.tracepoint.empty() ? program.program : program.tracepoint;
 }
 
@@ -151,14 +152,14 @@ void Plan::leave_dma_out() {
 
 bool Plan::measures_copies() const {
   return std::any_of(programs.begin(), programs.end(), [](const PlannedProgram& planned) {
-    return planned.enabled && planned.attach != Attach::kTracepoint;
+    return planned.enabled && of_function(planned.attach);
   });
 }
 
 void Plan::leave_copies_out(const std::string& reason) {
   measured = {};
   for (PlannedProgram& planned : programs) {
-    if (planned.attach == Attach::kTracepoint) continue;
+    if (!of_function(planned.attach)) continue;
     planned.enabled = false;
     planned.superseded = reason.empty();
     if (!reason.empty()) planned.reason = reason;
@@ -168,7 +169,7 @@ void Plan::leave_copies_out(const std::string& reason) {
 void Plan::choose_copies(const CopyChoice& choice) {
   measured = choice.measured;
   for (PlannedProgram& planned : programs) {
-    if (planned.attach == Attach::kTracepoint || choice.hooks.test(planned.copy_hook)) continue;
+    if (!of_function(planned.attach) || choice.hooks.test(planned.copy_hook)) continue;
     planned.superseded = planned.superseded || planned.enabled;
     planned.enabled = false;
   }
@@ -222,8 +223,10 @@ Plan make_plan(const Features& features) {
     program.copy_hook = spec.copy_hook;
     program.reason = obstacle(spec, features);
     const bool at_exit = taken.contains({spec.group, spec.tracepoint, Attach::kFexit});
+    // The event says less than the tracepoint.
+    const bool second_best = spec.attach == Attach::kPageFaults && plan.enabled("fault_user");
     program.enabled =
-        program.reason.empty() &&
+        program.reason.empty() && !second_best &&
         (spec.group.empty() ||
          (!at_exit && taken.emplace(spec.group, spec.tracepoint, spec.attach).second));
     plan.programs.push_back(std::move(program));

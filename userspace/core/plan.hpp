@@ -35,12 +35,13 @@ struct Features {
   std::string kprobes_refused;  // the same of kprobes
 };
 
-enum class Attach : uint8_t { kTracepoint, kFexit, kKprobe, kKretprobe };
+enum class Attach : uint8_t { kTracepoint, kPageFaults, kFexit, kKprobe, kKretprobe };
+constexpr bool of_function(Attach attach) { return attach >= Attach::kFexit; }
 
 // One BPF program and what it takes.
 struct ProgramSpec {
   std::string_view program;
-  std::string_view tracepoint;  // or function, see `attach`; empty: none, userspace runs it
+  std::string_view tracepoint;  // or event or function, see `attach`; empty: userspace runs it
   // Leading arguments that it reads, as C types with commas between; `_` is any type. The
   // tracepoint may have more.
   std::string_view arguments;

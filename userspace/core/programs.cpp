@@ -24,6 +24,7 @@ constexpr std::string_view kSplitLost =
 constexpr std::string_view kInsertLost = "how long a block request waited before the I/O scheduler";
 constexpr std::string_view kIssueLost =
     "when the device got a block request, and how often it was requeued";
+constexpr std::string_view kUserFaultLost = "page faults on file mappings";
 constexpr std::string_view kFaultLost =
     "file and offset of page faults that add no page to the page cache";
 constexpr std::string_view kMapLost =
@@ -96,7 +97,14 @@ constexpr ProgramSpec kPrograms[] = {
     {.program = "fault_user",
      .tracepoint = "page_fault_user",
      .arguments = "unsigned long, struct pt_regs *, unsigned long",
-     .lost = "page faults on file mappings"},
+     .lost = kUserFaultLost,
+     .group = "fault_user"},
+    {.program = "fault_sampled",
+     .tracepoint = "page-faults",
+     .arguments = "",
+     .lost = kUserFaultLost,
+     .group = "fault_user",
+     .attach = Attach::kPageFaults},
     {.program = "fault_filemap",
      .tracepoint = "mm_filemap_fault",
      .arguments = "struct address_space *, unsigned long",

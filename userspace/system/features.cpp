@@ -98,7 +98,7 @@ void read_enum(const btf* types, const btf_type* type, std::string_view prefix,
 std::set<std::string_view> copy_functions() {
   std::set<std::string_view> names;
   for (const ProgramSpec& spec : program_table())
-    if (spec.attach != Attach::kTracepoint) names.insert(spec.tracepoint);
+    if (of_function(spec.attach)) names.insert(spec.tracepoint);
   return names;
 }
 

@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
-#include <cstdarg>
 #include <cstring>
 #include <ctime>
 #include <string_view>
@@ -18,43 +17,12 @@
 #include "iohops.skel.h"
 #include "system/copy_check.hpp"
 #include "system/devices.hpp"
+#include "system/load_log.hpp"
 #include "system/page_array.hpp"
+#include "system/page_faults.hpp"
 
 namespace iohops {
 namespace {
-
-// What libbpf says while it loads: kept, and told only when a load fails.
-std::string libbpf_log;
-
-int keep_log(libbpf_print_level level, const char* format, va_list arguments) {
-  if (level == LIBBPF_DEBUG) return 0;
-  char line[4096];
-  const int bytes = vsnprintf(line, sizeof line, format, arguments);
-  libbpf_log.append(line, static_cast<size_t>(std::clamp(bytes, 0, int{sizeof line} - 1)));
-  constexpr size_t kKept = 64 << 10;
-  if (libbpf_log.size() > kKept) libbpf_log.erase(0, libbpf_log.size() - kKept);
-  return 0;
-}
-
-// The program that a failed load stumbled over: libbpf says "prog 'NAME': failed to load".
-std::string refused_program() {
-  const size_t end = libbpf_log.rfind("': failed to load");
-  const size_t begin = end == std::string::npos ? end : libbpf_log.rfind("prog '", end);
-  if (begin == std::string::npos) return {};
-  return libbpf_log.substr(begin + 6, end - begin - 6);
-}
-
-// The last line of the verifier's log that says something.
-std::string verifier_reason(int error) {
-  std::string_view log = libbpf_log;
-  const size_t processed = log.rfind("\nprocessed ");
-  if (processed != std::string_view::npos) {
-    const size_t line = log.rfind('\n', processed - 1);
-    if (line != std::string_view::npos)
-      return std::string(log.substr(line + 1, processed - line - 1));
-  }
-  return std::strerror(error);
-}
 
 uint64_t nanoseconds(const timespec& time) {
   return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(time.tv_nsec);
@@ -175,14 +143,13 @@ Result<std::unique_ptr<Session>> Session::load(const SessionOptions& options, Pl
                  fmt::format("cannot trace: {} (iohops doctor tells what this kernel lacks)",
                              plan.blockers.front())};
   }
-  libbpf_set_print(keep_log);
   std::unique_ptr<Session> session(new Session);
   session->options_ = options;
   if (!any_device_uses_dma_layer()) plan.leave_dma_out();
   if (options.tally) plan.leave_copies_out("");  // top derives them: it must cost less
   // One refused program fails the whole object: leave it out and try again.
   for (;;) {
-    libbpf_log.clear();
+    begin_load_log();
     session->skeleton_.reset(iohops_bpf__open());
     if (!session->skeleton_) return cannot_load(errno);
     set_knobs(*session->skeleton_, options, plan);
@@ -226,7 +193,8 @@ Status Session::attach(Plan& plan) {
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, skeleton_->obj) {
     const auto type = bpf_program__type(program);
-    const bool attachable = type == BPF_PROG_TYPE_TRACING || type == BPF_PROG_TYPE_KPROBE;
+    const bool attachable = type == BPF_PROG_TYPE_TRACING || type == BPF_PROG_TYPE_KPROBE ||
+                            type == BPF_PROG_TYPE_PERF_EVENT;
     if (attachable && plan.enabled(bpf_program__name(program))) programs.push_back(program);
   }
   auto rank = [](bpf_program* p) {
@@ -238,6 +206,10 @@ Status Session::attach(Plan& plan) {
   std::stable_sort(programs.begin(), programs.end(),
                    [&](bpf_program* a, bpf_program* b) { return rank(a) < rank(b); });
   for (bpf_program* each : programs) {
+    if (bpf_program__type(each) == BPF_PROG_TYPE_PERF_EVENT) {
+      attach_page_faults(each, plan);
+      continue;
+    }
     bpf_link* link = bpf_program__attach(each);
     if (link) {
       links_.emplace_back(bpf_program__name(each), link);
@@ -254,6 +226,13 @@ Status Session::attach(Plan& plan) {
   else
     plan.measured = {};
   return {};
+}
+
+void Session::attach_page_faults(const bpf_program* program, Plan& plan) {
+  const std::string name = bpf_program__name(program);
+  Result<Links> links = attach_to_page_faults(program);
+  if (!links) return plan.disable(name, "attach refused: " + links.error().message);
+  for (auto& link : *links) links_.emplace_back(name, link.release());
 }
 
 // Some of the copy functions call each other: which ones to count is seen by what they count of I/O

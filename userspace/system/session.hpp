@@ -17,6 +17,7 @@
 
 struct iohops_bpf;
 struct bpf_link;
+struct bpf_program;
 
 namespace iohops {
 
@@ -83,6 +84,7 @@ class Session {
  private:
   Session() = default;
   Status open_rings(const SessionOptions& options);
+  void attach_page_faults(const bpf_program* program, Plan& plan);
   void check_copies(Plan& plan);
   uint64_t recursion_misses() const;
 

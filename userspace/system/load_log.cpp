@@ -1,0 +1,52 @@
+#include "system/load_log.hpp"
+
+#include <bpf/libbpf.h>
+
+#include <algorithm>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+#include <string_view>
+
+namespace iohops {
+namespace {
+
+std::string libbpf_log;
+
+int keep_log(libbpf_print_level level, const char* format, va_list arguments) {
+  if (level == LIBBPF_DEBUG) return 0;
+  char line[4096];
+  const int bytes = vsnprintf(line, sizeof line, format, arguments);
+  libbpf_log.append(line, static_cast<size_t>(std::clamp(bytes, 0, int{sizeof line} - 1)));
+  constexpr size_t kKept = 64 << 10;
+  if (libbpf_log.size() > kKept) libbpf_log.erase(0, libbpf_log.size() - kKept);
+  return 0;
+}
+
+}  // namespace
+
+void begin_load_log() {
+  libbpf_log.clear();
+  libbpf_set_print(keep_log);
+}
+
+std::string refused_program() {
+  // libbpf says "prog 'NAME': failed to load".
+  const size_t end = libbpf_log.rfind("': failed to load");
+  const size_t begin = end == std::string::npos ? end : libbpf_log.rfind("prog '", end);
+  if (begin == std::string::npos) return {};
+  return libbpf_log.substr(begin + 6, end - begin - 6);
+}
+
+std::string verifier_reason(int error) {
+  std::string_view log = libbpf_log;
+  const size_t processed = log.rfind("\nprocessed ");
+  if (processed != std::string_view::npos) {
+    const size_t line = log.rfind('\n', processed - 1);
+    if (line != std::string_view::npos)
+      return std::string(log.substr(line + 1, processed - line - 1));
+  }
+  return std::strerror(error);
+}
+
+}  // namespace iohops
