@@ -160,7 +160,7 @@ uninstall: ## remove what install put there
 	$(Q)rm -f $(DESTDIR)$(PREFIX)/bin/iohops $(foreach c,$(COMPLETIONS),$(SHARE)/$(lastword $(subst :, ,$(c))))
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile $(if $(wildcard tests/vm/run),,| grep -v 'make vm') | expand -t 22
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile $(if $(wildcard tests/vm/run),,| grep -v 'make vm') | expand -t 22
 
 clean: ## remove build/
 	$(Q)rm -rf $(BUILD)
