@@ -37,6 +37,8 @@ Features linux_6_18() {
       {"folio_wait_writeback", folio_mapping},
       {"balance_dirty_pages", {"struct bdi_writeback *", "struct dirty_throttle_control *"}},
       {"block_bio_queue", {"struct bio *"}},
+      {"net_dev_start_xmit", {"const struct sk_buff *", "const struct net_device *"}},
+      {"skb_copy_datagram_iovec", {"const struct sk_buff *", "int"}},
       {"block_split", {"struct bio *", "unsigned int"}},
       {"block_rq_insert", {"struct request *"}},
       {"block_rq_issue", {"struct request *"}},

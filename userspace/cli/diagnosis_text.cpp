@@ -133,6 +133,17 @@ class Page {
     table(rows);
   }
 
+  // By name: the others stand for one hook that is missing.
+  std::string copy_functions() const {
+    std::set<std::string> names;
+    for (const PlannedProgram& program : d_.plan.programs)
+      if (program.attach != Attach::kTracepoint && !program.superseded)
+        names.insert(program.tracepoint);
+    std::string all;
+    for (const std::string& name : names) all += (all.empty() ? "" : " ") + name;
+    return all;
+  }
+
   void hooks(bool list) {
     const size_t usable = d_.plan.hooks().size();
     const std::vector<MissingHook> missing = d_.plan.missing();
@@ -151,6 +162,7 @@ class Page {
     }
     for (const MissingHook& hook : missing) {
       line("    " + paint_(Style::kWarn, "missing") + " " + text::escape(hook.hook));
+      if (list && hook.hook == kCopyFunctions) wrapped("      they are: ", copy_functions());
       wrapped("      ", text::escape(hook.reason));
       wrapped("      lost: ", text::escape(hook.effect));
     }

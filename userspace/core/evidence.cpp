@@ -44,7 +44,7 @@ void grade_copies(const Plan& plan, Grades& grades) {
   std::string why = "not counted exactly in the check at the start";
   if (!plan.measured.any()) why = "no hook on the kernel's copy functions";
   for (const MissingHook& hook : plan.missing())
-    if (hook.hook == "copy functions") why = hook.reason;
+    if (hook.hook == kCopyFunctions) why = hook.reason;
   const auto grade = [&](bool measured) {
     return measured ? std::pair(Evidence::kMeasured, std::string())
                     : std::pair(Evidence::kDerived, "from the result and the kind of file: " + why);

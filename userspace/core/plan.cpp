@@ -105,7 +105,7 @@ void settle_copies(const Features& features, std::vector<PlannedProgram>& progra
 }
 
 std::string name_of(const PlannedProgram& program) {
-  if (of_function(program.attach)) return "copy functions";
+  if (of_function(program.attach)) return std::string(kCopyFunctions);
   return program.tracepoint.empty() ? program.program : program.tracepoint;
 }
 

@@ -35,6 +35,9 @@ struct Features {
   std::string kprobes_refused;  // the same of kprobes
 };
 
+// How all hooks on copy functions together are called where none can be had.
+inline constexpr std::string_view kCopyFunctions = "copy functions";
+
 enum class Attach : uint8_t { kTracepoint, kPageFaults, kFexit, kKprobe, kKretprobe };
 constexpr bool of_function(Attach attach) { return attach >= Attach::kFexit; }
 
