@@ -85,7 +85,7 @@ DEPS_OK  := $(BUILD)/deps-build.ok
 CHECK_OK := $(BUILD)/deps-check.ok
 
 # ---- what can be made ------------------------------------------------------------------------------
-.PHONY: all arm64 arm64-tests lib bpf demo check unit object live vm vm-arm64 budget bench bless format tidy install uninstall help check-layers clean FORCE
+.PHONY: all arm64 arm64-tests lib bpf demo check unit object live vm vm-all vm-kernels vm-pin vm-arm64 budget bench bless format tidy install uninstall help check-layers clean FORCE
 
 all: $(if $(MAIN),$(BUILD)/iohops,lib) ## build build/iohops (missing packages are installed or named)
 arm64:                                 ## cross-compile into build/arm64, with Debian's libraries for it
@@ -113,10 +113,19 @@ object: $(CHECK_OK) $(OBJECT_TEST) $(OTHER_OBJECTS) ## load every BPF program th
 live: all $(CHECK_OK) $(OBJECT_TEST) $(WORKLOADS)     ## trace real programs on this kernel (T=NAME: only those that match)
 	$(Q)$(PYTHON) tests/run live $(T)
 
-ifneq ($(wildcard tests/vm/run),)
-vm: all $(WORKLOADS) $(OBJECT_TEST)    ## load and trace on other kernels, in QEMU
-	$(Q)tools/packages vm
+# Downloads while others compile. What cannot be had is told by the test that wants it.
+vm-kernels: $(CHECK_OK)
+	@mkdir -p $(BUILD)/vm
+	$(call say,VM,kernels)tests/vm/run --fetch >$(BUILD)/vm/fetch.log 2>&1 || true
+
+vm: all $(WORKLOADS) $(OBJECT_TEST)    ## load and trace on other kernels, in QEMU (KERNELS="6.1 newest:iommu")
 	$(Q)tests/vm/run $(KERNELS)
+
+vm-all: all $(WORKLOADS) $(OBJECT_TEST) ## on every kernel that Debian serves, in every setup
+	$(Q)tests/vm/run --all
+
+vm-pin:                                ## accept the kernels that Debian serves today (tests/vm/kernels)
+	$(Q)tests/vm/fetch --pin
 
 vm-arm64: arm64                        ## the same on arm64
 	$(Q)tools/packages vm
@@ -126,7 +135,6 @@ vm-arm64: arm64                        ## the same on arm64
 budget: $(OBJECT_TEST) $(OTHER_OBJECTS) ## accept what the verifier walks for each program today, on these kernels
 	$(Q)tools/packages vm
 	$(Q)tests/object/budget $(or $(KERNELS),5.10 6.1 6.12 newest)
-endif
 
 bench: all $(BENCH_BIN) $(WORKLOADS)   ## what tracing costs, measured on this machine
 	$(Q)tools/packages bench
@@ -160,7 +168,7 @@ uninstall: ## remove what install put there
 	$(Q)rm -f $(DESTDIR)$(PREFIX)/bin/iohops $(foreach c,$(COMPLETIONS),$(SHARE)/$(lastword $(subst :, ,$(c))))
 
 help: ## this list
-	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile $(if $(wildcard tests/vm/run),,| grep -v 'make vm') | expand -t 22
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
 clean: ## remove build/
 	$(Q)rm -rf $(BUILD)

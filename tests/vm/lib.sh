@@ -30,9 +30,17 @@ Dir::Cache "$folder";
 Dir::Etc::sourcelist "$folder/sources.list";
 Dir::Etc::sourceparts "-";
 Acquire::Languages "none";
+Acquire::http::Timeout "20";
 APT::Sandbox::User "root";
 CONF
     export APT_CONFIG=$folder/apt.conf
+}
+
+# One at a time in the cache; released when the script ends.
+lock() {
+    mkdir -p "$CACHE"
+    exec 9>"$CACHE/lock"
+    flock 9
 }
 
 fail() {

@@ -19,7 +19,9 @@ from traces import Trace
 
 HERE = pathlib.Path(__file__).resolve().parent
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "iohops-vm"
-SHORT = ("5.10", "6.1", "6.12", "6.12:swiotlb", "newest", "newest:iommu")
+ROOT = HERE.parent.parent
+# By the machine that the programs are built for.
+SHORT = {"x86_64": ("5.10", "6.1", "6.12", "6.12:swiotlb", "newest", "newest:iommu"), "aarch64": ("arm64-6.12",)}
 SETUPS = {"plain": [], "swiotlb": ["--append", "swiotlb=force"], "iommu": ["--iommu"]}
 # The verifier, the copies and the disks of odd.py do not depend on how memory is mapped for DMA.
 PARTS = {"plain": "object,ledger,faults,copies,odd", "swiotlb": "ledger", "iommu": "ledger"}
@@ -57,7 +59,7 @@ class Cell:
             command += ["--disk", disk]
         vmlinux = CACHE / "kernel" / self.series / "vmlinux"
         command += ["--", HERE / "guest_test", self.build, vmlinux, self.parts, *ledger.DISKS]
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", cwd=HERE.parent.parent)
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", cwd=ROOT)
         (self.build / "vm" / f"{self.series}.{self.setup}.out").write_text(done.stdout + done.stderr)
         return done
 
@@ -166,6 +168,13 @@ def strip_programs(build):
             subprocess.run([os.environ.get("STRIP", "strip"), "-o", copy, source], check=True)
 
 
+def missing_programs():
+    """What the matrix needs and cannot be had, with the line that fixes it, or None."""
+    done = subprocess.run([ROOT / "tools" / "packages", "vm"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True)
+    return None if done.returncode == 0 else "; ".join(line.strip() for line in done.stdout.splitlines()[:3])
+
+
 def have(wanted):
     """The series that `wanted` stands for, fetched and prepared, or None."""
     fetched = subprocess.run([HERE / "fetch", wanted], stdout=subprocess.PIPE, text=True)
@@ -176,16 +185,31 @@ def have(wanted):
     return series
 
 
+def short():
+    return SHORT.get(os.uname().machine, ())
+
+
+def fetch():
+    """All that the short matrix needs, so that it need not wait for it later. Whether it worked."""
+    series = dict.fromkeys(cell.partition(":")[0] for cell in short())
+    return not missing_programs() and all([have(wanted) for wanted in series])
+
+
 def run(tally, build, cells=(), verbose=True):
     os.environ["PATH"] += ":/usr/sbin:/sbin"
+    cells = cells or short()
+    missing = missing_programs()
+    if missing or not cells:
+        tally.add("skipped", "vm", missing or f"no kernels are known for {os.uname().machine}")
+        return
     strip_programs(build)
     CACHE.mkdir(parents=True, exist_ok=True)
     image = make_disk()
-    for wanted in cells or SHORT:
+    for wanted in cells:
         name, _, setup = wanted.partition(":")
         series = have(name)
         if not series:
-            tally.add("skipped", f"vm: {wanted}", f"kernel {name} cannot be had from here; with a network: "
+            tally.add("skipped", f"vm: {wanted}", f"kernel {name} cannot be had; where Debian's mirror can be reached: "
                       f"tests/vm/fetch {name}")
             continue
         began = time.monotonic()
