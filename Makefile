@@ -100,9 +100,9 @@ bpf: $(SKELS)                          ## build the BPF object and its skeleton
 demo: all $(BUILD)/workloads/io        ## trace a small workload by its PID and print the report
 	$(Q)tools/demo/run $(BUILD)/iohops $(BUILD)/workloads/io
 
-check: all $(CHECK_OK) $(UNIT_BINS) $(OBJECT_TEST) $(OTHER_OBJECTS) $(WORKLOADS) ## every test that this host can run
+check: all $(if $(VM),vm-kernels) $(CHECK_OK) $(UNIT_BINS) $(OBJECT_TEST) $(OTHER_OBJECTS) $(WORKLOADS) ## every test that this host can run; VM=1: and make vm
 	$(Q)tools/check-layers $(BUILD)/obj
-	$(Q)$(PYTHON) tests/run unit object live
+	$(Q)$(PYTHON) tests/run unit object live $(if $(VM),vm)
 
 unit: $(CHECK_OK) $(UNIT_BINS)         ## unit and golden tests only
 	$(Q)$(PYTHON) tests/run unit
@@ -121,8 +121,8 @@ vm-kernels: $(CHECK_OK)
 vm: all $(WORKLOADS) $(OBJECT_TEST)    ## load and trace on other kernels, in QEMU (KERNELS="6.1 newest:iommu")
 	$(Q)tests/vm/run $(KERNELS)
 
-vm-all: all $(WORKLOADS) $(OBJECT_TEST) ## on every kernel that Debian serves, in every setup
-	$(Q)tests/vm/run --all
+vm-all: all $(WORKLOADS) $(OBJECT_TEST) ## on every kernel that Debian serves, in every setup; rewrites the README's table
+	$(Q)tests/vm/run --all; result=$$?; tests/vm/support; exit $$result
 
 vm-pin:                                ## accept the kernels that Debian serves today (tests/vm/kernels)
 	$(Q)tests/vm/fetch --pin

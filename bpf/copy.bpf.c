@@ -12,7 +12,8 @@
  * kretprobe) for kernels that refuse the first or have no type information of the function.
  *
  * Not seen: copy_to_user and copy_from_user (inline: procfs, eventfd), TCP's sendmsg, UDP datagrams in
- * one piece, the buffered write of btrfs. These stay derived. Bytes filled with zeros are no copy.
+ * one piece, the buffered write of btrfs, DAX (dax_iomap_rw counts the zeros of holes, which are no
+ * copy). These stay derived.
  */
 #include "track.h"
 
@@ -157,7 +158,6 @@ COPY_HOOK(copy_shmem, shmem_file_read_iter, WIRE_COPY_SHMEM, 1, REPORT_SUM, 2)
 /* User to page cache: ext4, tmpfs and most others; xfs, gfs2, zonefs. */
 COPY_HOOK(copy_write, generic_perform_write, WIRE_COPY_WRITE, 1, REPORT_SUM, 2)
 COPY_HOOK(copy_iomap, iomap_file_buffered_write, WIRE_COPY_IOMAP, 1, REPORT_SUM, 2)
-COPY_HOOK(copy_dax, dax_iomap_rw, WIRE_COPY_DAX, 1, REPORT_SUM, 2)
 /* Pipes: the first two up to about 6.15. */
 COPY_HOOK(copy_pipe_in_o, pipe_write, WIRE_COPY_PIPE_IN_OLD, 1, REPORT_SUM, 2)
 COPY_HOOK(copy_pipe_o, pipe_read, WIRE_COPY_PIPE_OUT_OLD, 1, REPORT_SUM, 2)

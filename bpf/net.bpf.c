@@ -12,6 +12,8 @@
  */
 #include "socket.h"
 
+#define LOOPBACK_IFINDEX 1 /* include/net/net_namespace.h: in every namespace; it moves nothing */
+
 struct ns_common {
 	unsigned int inum;
 } __attribute__((preserve_access_index));
@@ -68,29 +70,31 @@ static __always_inline struct socket_owner *find_socket(struct sock *sk)
 	return owner;
 }
 
-/* The device number means something only in the collector's own namespace. */
-static __always_inline u32 known_index(struct sock *sk, int ifindex)
+/* An interface index means something only in its own network namespace: here, the collector's. */
+static __always_inline bool is_here(struct sock *sk)
 {
-	return BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum) == self_netns ? (u32)ifindex : 0;
+	return BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum) == self_netns;
 }
 
 SEC("?tp_btf/net_dev_start_xmit")
 int BPF_PROG(net_send, struct sk_buff *skb, struct net_device *dev)
 {
-	struct sock *sk = BPF_CORE_READ(skb, sk);
 	struct socket_owner *owner;
 	struct thread_state *state;
+	struct sock *sk;
 
-	if (tally || !armed)
+	/* Every packet of the machine comes by: a look at the map only if some socket is traced at all. */
+	if (tally || !sockets_met || dev->ifindex == LOOPBACK_IFINDEX)
 		return 0;
+	sk = skb->sk;
 	owner = find_socket(sk);
-	if (!owner || !is_traced(owner->tgid))
+	if (!owner || !is_traced(owner->tgid) || !is_here(sk))
 		return 0;
 	/* Its own thread, in the middle of a write to this very file? */
 	state = find_open(current_task());
 	if (state && (state->file != owner->file || state->op > WIRE_OP_PWRITEV2))
 		state = NULL;
-	return emit_packet(state, owner, skb->len, known_index(sk, dev->ifindex), 0);
+	return emit_packet(state, owner, skb->len, dev->ifindex, 0);
 }
 
 SEC("?tp_btf/skb_copy_datagram_iovec")
@@ -100,15 +104,17 @@ int BPF_PROG(net_receive, struct sk_buff *skb, int bytes)
 	struct socket_owner owner;
 	u64 file;
 
-	if (tally || !state || state->op > WIRE_OP_PWRITEV2 || bytes <= 0 || !skb->skb_iif)
+	if (tally || !state || state->op > WIRE_OP_PWRITEV2 || bytes <= 0)
+		return 0;
+	if (skb->skb_iif <= LOOPBACK_IFINDEX) /* 0: a unix socket */
 		return 0;
 	/* The socket is that of the descriptor: a received packet does not name it any more. */
 	file = state->last_file;
 	if (!file || state->last_alias != state->file)
 		return 0;
-	struct sock *sk = (void *)socket_of((struct file *)file);
-
+	if (!is_here((struct sock *)socket_of((struct file *)file)))
+		return 0;
 	owner.tgid = state->tgid;
 	owner.file = state->file;
-	return emit_packet(state, &owner, bytes, known_index(sk, skb->skb_iif), WIRE_PACKET_RECEIVED);
+	return emit_packet(state, &owner, bytes, skb->skb_iif, WIRE_PACKET_RECEIVED);
 }

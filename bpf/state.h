@@ -165,6 +165,7 @@ struct {
 	__type(key, u64);
 	__type(value, struct socket_owner);
 } sockets SEC(".maps") __weak;
+bool sockets_met __weak = false; /* never falls: only guards a lookup */
 
 /* A bio on its way, keyed by its address from block_bio_queue to its completion. */
 struct bio_state {

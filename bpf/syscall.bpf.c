@@ -112,8 +112,8 @@ static __always_inline void meet_socket(struct thread_state *state, struct file 
 	struct socket_owner owner = { .ino = state->last_ino, .tgid = state->tgid, .file = state->file };
 	u64 sk = socket_of(file);
 
-	if (sk)
-		bpf_map_update_elem(&sockets, &sk, &owner, BPF_ANY);
+	if (sk && !bpf_map_update_elem(&sockets, &sk, &owner, BPF_ANY))
+		sockets_met = true;
 }
 
 /* First use of a file by this thread since it used another. */

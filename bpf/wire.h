@@ -77,14 +77,13 @@ enum wire_copy_hook {
 	WIRE_COPY_SHMEM = 2, /* shmem_file_read_iter */
 	WIRE_COPY_WRITE = 3, /* generic_perform_write */
 	WIRE_COPY_IOMAP = 4, /* iomap_file_buffered_write */
-	WIRE_COPY_DAX = 5, /* dax_iomap_rw */
-	WIRE_COPY_PIPE_IN_OLD = 6, /* pipe_write */
-	WIRE_COPY_PIPE_OUT_OLD = 7, /* pipe_read */
-	WIRE_COPY_PIPE_IN = 8, /* anon_pipe_write */
-	WIRE_COPY_PIPE_OUT = 9, /* anon_pipe_read */
-	WIRE_COPY_SOCKET_OUT = 10, /* skb_copy_datagram_iter */
-	WIRE_COPY_SOCKET_IN = 11, /* skb_copy_datagram_from_iter */
-	WIRE_COPY_HOOKS = 12,
+	WIRE_COPY_PIPE_IN_OLD = 5, /* pipe_write */
+	WIRE_COPY_PIPE_OUT_OLD = 6, /* pipe_read */
+	WIRE_COPY_PIPE_IN = 7, /* anon_pipe_write */
+	WIRE_COPY_PIPE_OUT = 8, /* anon_pipe_read */
+	WIRE_COPY_SOCKET_OUT = 9, /* skb_copy_datagram_iter */
+	WIRE_COPY_SOCKET_IN = 10, /* skb_copy_datagram_from_iter */
+	WIRE_COPY_HOOKS = 11,
 };
 
 /* The identity of a request before it has a name: the thread and the time at which it began.
@@ -306,7 +305,7 @@ struct wire_packet {
 	struct wire_header header;
 	struct wire_owner owner; /* start_ns == 0: sent later, for no request that is running */
 	__u64 bytes;
-	__u32 ifindex; /* 0: a device of another network namespace */
+	__u32 ifindex; /* in the collector's network namespace */
 	__u32 file;    /* alias of the socket */
 	__u32 flags;   /* WIRE_PACKET_* */
 	__u32 reserved;

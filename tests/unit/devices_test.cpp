@@ -100,6 +100,25 @@ TEST_F(FakeSysfs, a_scsi_disk_has_the_driver_of_its_adapter) {
   EXPECT_TRUE(device("sda").dma_api);
 }
 
+TEST_F(FakeSysfs, network_devices_have_dma_if_hardware_is_behind_them) {
+  const std::string card = "devices/pci0/0000:00:03.0", host = "devices/vmbus/1";
+  driver(card, "pci", "e1000e");
+  driver(host, "vmbus", "hv_netvsc");
+  file("class/net/eth0/ifindex", "2");
+  file("class/net/eth1/ifindex", "3");
+  file("class/net/lo/ifindex", "1");
+  fs::create_symlink(root_ / card, root_ / "class/net/eth0/device");
+  fs::create_symlink(root_ / host, root_ / "class/net/eth1/device");
+  const std::vector<Device> devices = list_network_devices(root_.string());
+  ASSERT_EQ(devices.size(), 3U);  // by interface index
+  EXPECT_EQ(devices[0].name, "lo");
+  EXPECT_FALSE(devices[0].dma);
+  EXPECT_EQ(devices[1].id, network_device(2));
+  EXPECT_EQ(devices[1].driver, "e1000e");
+  EXPECT_TRUE(devices[1].dma);
+  EXPECT_FALSE(devices[2].dma);  // copies into buffers that it shares with its host
+}
+
 TEST_F(FakeSysfs, scsi_without_an_adapter_has_no_dma) {
   const std::string iscsi = "devices/platform/host2/session1/target2:0:0/2:0:0:0";
   driver(iscsi, "scsi", "sd");

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -12,7 +11,7 @@
 
 #include "core/decode.hpp"
 #include "core/rebuild/rebuilder.hpp"
-#include "invariants.hpp"
+#include "ledger.hpp"
 
 namespace iohops::test {
 
@@ -20,40 +19,8 @@ inline constexpr uint64_t kPage = 4096;
 inline constexpr uint32_t kDisk = 254u << 20;      // 254:0, moves data by DMA
 inline constexpr uint32_t kLoop = 7u << 20;        // 7:0, does not
 inline constexpr uint32_t kStart = 1'000'000'000;  // CLOCK_MONOTONIC at the start of the trace
-inline constexpr uint32_t kApp = 100;              // the traced process and its first thread
 inline constexpr uint32_t kODirect = 0x4000;
 inline constexpr uint32_t kODsync = 0x1000;
-
-// Keeps everything a rebuild hands out, and checks the invariants.
-class Ledger : public Sink {
- public:
-  Status process(const Process& process) override;
-  Status file(const File& file) override;
-  Status request(const Request& request) override;
-  Status transfer(const Transfer& transfer) override;
-  Status effect(const Effect& effect) override;
-  Status loss(const Loss& loss) override;
-
-  std::vector<Process> processes;
-  std::vector<File> files;
-  std::vector<Request> requests;
-  std::vector<Transfer> transfers;
-  std::vector<Effect> effects;
-  std::vector<Loss> losses;
-  Invariants invariants;
-
-  const Request& request_of(uint64_t seq, uint32_t pid = kApp) const;
-  const Transfer& transfer_of(uint64_t id) const;
-  // Everything as text, one line a record: two ledgers are the same if their texts are.
-  std::string text() const;
-
- private:
-  std::deque<std::string> comms_;
-};
-
-// The bytes of the request's hops of this kind between these endpoints; 0: none.
-uint64_t hop_bytes(const Request& request, HopKind kind, Endpoint from, Endpoint to);
-uint64_t dma_bytes(const Request& request, Cause cause);
 
 struct FileSpec {
   uint16_t mode = 0100644;

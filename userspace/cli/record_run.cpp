@@ -140,7 +140,14 @@ Status Recording::load() {
   Result<std::unique_ptr<Session>> loaded = Session::load(session, plan_);
   if (!loaded) return loaded.error();
   session_ = std::move(*loaded);
-  return session_->attach(plan_);
+  if (Status attached = session_->attach(plan_); !attached) return attached;
+  const bool demanded =
+      options_.copies == CopyHooks::kFexit || options_.copies == CopyHooks::kKprobe;
+  if (demanded && !plan_.measured.any())
+    return Error{ErrorKind::kKernel,
+                 "--copies: CPU copies cannot be measured so: " + plan_.why_not_measured() +
+                     " (--copies auto takes the best there is)"};
+  return {};
 }
 
 std::vector<Target> named(const std::vector<TargetProcess>& processes, const Child* child,

@@ -41,10 +41,7 @@ void grade_dma(const Plan& plan, bool dma_api, std::string_view dma_note, Grades
 }
 
 void grade_copies(const Plan& plan, Grades& grades) {
-  std::string why = "not counted exactly in the check at the start";
-  if (!plan.measured.any()) why = "no hook on the kernel's copy functions";
-  for (const MissingHook& hook : plan.missing())
-    if (hook.hook == kCopyFunctions) why = hook.reason;
+  const std::string why = plan.why_not_measured();
   const auto grade = [&](bool measured) {
     return measured ? std::pair(Evidence::kMeasured, std::string())
                     : std::pair(Evidence::kDerived, "from the result and the kind of file: " + why);

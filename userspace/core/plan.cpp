@@ -46,7 +46,9 @@ std::string join(const std::vector<std::string>& words) {
 std::string copy_obstacle(const ProgramSpec& spec, const Features& features) {
   const std::string function(spec.tracepoint);
   if (spec.attach == Attach::kFexit) {
-    if (!features.fentry_refused.empty()) return features.fentry_refused;
+    if (!features.fentry_refused.empty())
+      return features.fentry_refused +
+             (features.kprobes_refused.empty() ? "" : "; " + features.kprobes_refused);
     const auto found = features.functions.find(function);
     if (found == features.functions.end())
       return "this kernel has no type information of the function " + function;
@@ -54,8 +56,7 @@ std::string copy_obstacle(const ProgramSpec& spec, const Features& features) {
       return "the arguments of " + function + " are (" + join(found->second) + ")";
     return "";
   }
-  if (!features.kprobes_refused.empty())
-    return features.fentry_refused + "; " + features.kprobes_refused;
+  if (!features.kprobes_refused.empty()) return features.kprobes_refused;
   return features.symbols.count(function) != 0 ? "" : "this kernel has no function " + function;
 }
 
@@ -154,6 +155,13 @@ bool Plan::measures_copies() const {
   return std::any_of(programs.begin(), programs.end(), [](const PlannedProgram& planned) {
     return planned.enabled && of_function(planned.attach);
   });
+}
+
+std::string Plan::why_not_measured() const {
+  for (const MissingHook& hook : missing())
+    if (hook.hook == kCopyFunctions) return hook.reason;
+  return measured.any() ? "not counted exactly in the check at the start"
+                        : "no hook on the kernel's copy functions";
 }
 
 void Plan::leave_copies_out(const std::string& reason) {

@@ -97,6 +97,7 @@ struct Plan {
   void disable_physical_addresses(const std::string& reason);
   bool watches_dma() const;
   bool measures_copies() const;
+  std::string why_not_measured() const;  // of copies that are derived
   // Without hooks on copy functions; `reason` empty: nobody asked for them.
   void leave_copies_out(const std::string& reason);
   // What the check at the start showed.

@@ -50,6 +50,12 @@ constexpr ProgramSpec copy_hook(std::string_view program, std::string_view funct
           .copy_hook = hook};
 }
 
+// The three programs of a function: COPY_HOOK of bpf/copy.bpf.c.
+#define COPY_HOOKS(program, function, arguments, hook)                    \
+  copy_hook(program, function, arguments, Attach::kFexit, hook),          \
+      copy_hook("k" program, function, arguments, Attach::kKprobe, hook), \
+      copy_hook("r" program, function, arguments, Attach::kKretprobe, hook)
+
 constexpr ProgramSpec kPrograms[] = {
     {.program = "syscall_enter",
      .tracepoint = "sys_enter",
@@ -240,54 +246,17 @@ constexpr ProgramSpec kPrograms[] = {
      .arguments = "",
      .lost = "the DMA evidence of mappings that are told by physical address",
      .dma_layer = true},
-    copy_hook("copy_read_old", "generic_file_buffered_read", kIterOnTop, Attach::kFexit,
-              WIRE_COPY_READ_OLD),
-    copy_hook("kcopy_read_old", "generic_file_buffered_read", kIterOnTop, Attach::kKprobe,
-              WIRE_COPY_READ_OLD),
-    copy_hook("rcopy_read_old", "generic_file_buffered_read", kIterOnTop, Attach::kKretprobe,
-              WIRE_COPY_READ_OLD),
-    copy_hook("copy_read", "filemap_read", kIterOnTop, Attach::kFexit, WIRE_COPY_READ),
-    copy_hook("kcopy_read", "filemap_read", kIterOnTop, Attach::kKprobe, WIRE_COPY_READ),
-    copy_hook("rcopy_read", "filemap_read", kIterOnTop, Attach::kKretprobe, WIRE_COPY_READ),
-    copy_hook("copy_shmem", "shmem_file_read_iter", kIter, Attach::kFexit, WIRE_COPY_SHMEM),
-    copy_hook("kcopy_shmem", "shmem_file_read_iter", kIter, Attach::kKprobe, WIRE_COPY_SHMEM),
-    copy_hook("rcopy_shmem", "shmem_file_read_iter", kIter, Attach::kKretprobe, WIRE_COPY_SHMEM),
-    copy_hook("copy_write", "generic_perform_write", kIterOfFile, Attach::kFexit, WIRE_COPY_WRITE),
-    copy_hook("kcopy_write", "generic_perform_write", kIterOfFile, Attach::kKprobe,
-              WIRE_COPY_WRITE),
-    copy_hook("rcopy_write", "generic_perform_write", kIterOfFile, Attach::kKretprobe,
-              WIRE_COPY_WRITE),
-    copy_hook("copy_iomap", "iomap_file_buffered_write", kIter, Attach::kFexit, WIRE_COPY_IOMAP),
-    copy_hook("kcopy_iomap", "iomap_file_buffered_write", kIter, Attach::kKprobe, WIRE_COPY_IOMAP),
-    copy_hook("rcopy_iomap", "iomap_file_buffered_write", kIter, Attach::kKretprobe,
-              WIRE_COPY_IOMAP),
-    copy_hook("copy_dax", "dax_iomap_rw", kIter, Attach::kFexit, WIRE_COPY_DAX),
-    copy_hook("kcopy_dax", "dax_iomap_rw", kIter, Attach::kKprobe, WIRE_COPY_DAX),
-    copy_hook("rcopy_dax", "dax_iomap_rw", kIter, Attach::kKretprobe, WIRE_COPY_DAX),
-    copy_hook("copy_pipe_in_o", "pipe_write", kIter, Attach::kFexit, WIRE_COPY_PIPE_IN_OLD),
-    copy_hook("kcopy_pipe_in_o", "pipe_write", kIter, Attach::kKprobe, WIRE_COPY_PIPE_IN_OLD),
-    copy_hook("rcopy_pipe_in_o", "pipe_write", kIter, Attach::kKretprobe, WIRE_COPY_PIPE_IN_OLD),
-    copy_hook("copy_pipe_o", "pipe_read", kIter, Attach::kFexit, WIRE_COPY_PIPE_OUT_OLD),
-    copy_hook("kcopy_pipe_o", "pipe_read", kIter, Attach::kKprobe, WIRE_COPY_PIPE_OUT_OLD),
-    copy_hook("rcopy_pipe_o", "pipe_read", kIter, Attach::kKretprobe, WIRE_COPY_PIPE_OUT_OLD),
-    copy_hook("copy_pipe_in", "anon_pipe_write", kIter, Attach::kFexit, WIRE_COPY_PIPE_IN),
-    copy_hook("kcopy_pipe_in", "anon_pipe_write", kIter, Attach::kKprobe, WIRE_COPY_PIPE_IN),
-    copy_hook("rcopy_pipe_in", "anon_pipe_write", kIter, Attach::kKretprobe, WIRE_COPY_PIPE_IN),
-    copy_hook("copy_pipe", "anon_pipe_read", kIter, Attach::kFexit, WIRE_COPY_PIPE_OUT),
-    copy_hook("kcopy_pipe", "anon_pipe_read", kIter, Attach::kKprobe, WIRE_COPY_PIPE_OUT),
-    copy_hook("rcopy_pipe", "anon_pipe_read", kIter, Attach::kKretprobe, WIRE_COPY_PIPE_OUT),
-    copy_hook("copy_skb", "skb_copy_datagram_iter", kSocketPart, Attach::kFexit,
-              WIRE_COPY_SOCKET_OUT),
-    copy_hook("kcopy_skb", "skb_copy_datagram_iter", kSocketPart, Attach::kKprobe,
-              WIRE_COPY_SOCKET_OUT),
-    copy_hook("rcopy_skb", "skb_copy_datagram_iter", kSocketPart, Attach::kKretprobe,
-              WIRE_COPY_SOCKET_OUT),
-    copy_hook("copy_skb_in", "skb_copy_datagram_from_iter", kSocketPart, Attach::kFexit,
-              WIRE_COPY_SOCKET_IN),
-    copy_hook("kcopy_skb_in", "skb_copy_datagram_from_iter", kSocketPart, Attach::kKprobe,
-              WIRE_COPY_SOCKET_IN),
-    copy_hook("rcopy_skb_in", "skb_copy_datagram_from_iter", kSocketPart, Attach::kKretprobe,
-              WIRE_COPY_SOCKET_IN),
+    COPY_HOOKS("copy_read_old", "generic_file_buffered_read", kIterOnTop, WIRE_COPY_READ_OLD),
+    COPY_HOOKS("copy_read", "filemap_read", kIterOnTop, WIRE_COPY_READ),
+    COPY_HOOKS("copy_shmem", "shmem_file_read_iter", kIter, WIRE_COPY_SHMEM),
+    COPY_HOOKS("copy_write", "generic_perform_write", kIterOfFile, WIRE_COPY_WRITE),
+    COPY_HOOKS("copy_iomap", "iomap_file_buffered_write", kIter, WIRE_COPY_IOMAP),
+    COPY_HOOKS("copy_pipe_in_o", "pipe_write", kIter, WIRE_COPY_PIPE_IN_OLD),
+    COPY_HOOKS("copy_pipe_o", "pipe_read", kIter, WIRE_COPY_PIPE_OUT_OLD),
+    COPY_HOOKS("copy_pipe_in", "anon_pipe_write", kIter, WIRE_COPY_PIPE_IN),
+    COPY_HOOKS("copy_pipe", "anon_pipe_read", kIter, WIRE_COPY_PIPE_OUT),
+    COPY_HOOKS("copy_skb", "skb_copy_datagram_iter", kSocketPart, WIRE_COPY_SOCKET_OUT),
+    COPY_HOOKS("copy_skb_in", "skb_copy_datagram_from_iter", kSocketPart, WIRE_COPY_SOCKET_IN),
 };
 
 }  // namespace

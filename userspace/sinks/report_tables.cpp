@@ -119,7 +119,9 @@ void ReportPage::causes() {
     if (count.bytes > 0)
       pieces.push_back(cause + " " + text::bytes(count.bytes));
     else if (count.count > 0)  // a flush moves no bytes, and costs all the same
-      pieces.push_back(fmt::format("{} {} times", cause, text::grouped(count.count)));
+      pieces.push_back(count.count == 1
+                           ? cause + " once"
+                           : fmt::format("{} {} times", cause, text::grouped(count.count)));
   }
   if (!pieces.empty()) pieces.front() = "DMA by cause: " + pieces.front();
   flow(pieces, "  ");

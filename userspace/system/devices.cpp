@@ -41,6 +41,9 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kSoftwar
 constexpr std::array<std::string_view, 4> kNoDmaDrivers{"nd_pmem", "scsi_debug", "tcm_loop",
                                                         "dax_pmem"};
 
+// Network drivers that hand packets to a host by copying them (sysfs's names; vif is Xen's).
+constexpr std::array<std::string_view, 3> kNoDmaNetworkDrivers{"hv_netvsc", "vif", "netdevsim"};
+
 std::string first_line(const fs::path& path) {
   std::ifstream file(path);
   std::string line;
@@ -186,7 +189,9 @@ std::vector<Device> list_network_devices(const std::string& sysfs) {
     device.name = entry.path().filename().string();
     device.driver = link_name(entry.path() / "device/driver");
     // A USB adapter moves its packets by its host controller's DMA all the same.
-    device.dma = !device.driver.empty();
+    device.dma = !device.driver.empty() &&
+                 std::find(kNoDmaNetworkDrivers.begin(), kNoDmaNetworkDrivers.end(),
+                           device.driver) == kNoDmaNetworkDrivers.end();
     devices.push_back(std::move(device));
   }
   std::sort(devices.begin(), devices.end(),

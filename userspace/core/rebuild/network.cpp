@@ -32,7 +32,7 @@ void add_network_hop(RebuildState& s, HeldRequest& held, const Transfer& transfe
 
 Status on_packet(RebuildState& s, const wire_packet& record) {
   const uint32_t device = network_device(record.ifindex);
-  const bool* dma = record.ifindex != 0 ? s.device_dma.find(device) : nullptr;
+  const bool* dma = s.device_dma.find(device);
   if (dma == nullptr || !*dma) return {};
   const bool received = (record.flags & WIRE_PACKET_RECEIVED) != 0;
   Transfer& transfer = s.transfer;
