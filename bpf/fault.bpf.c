@@ -39,6 +39,7 @@ static __always_inline struct thread_state *begin_fault(u64 address)
 	state->file_fault = 0;
 	state->fd = -1;
 	state->file = 0;
+	state->to_file = 0;
 	state->open_flags = 0;
 	state->buffer = address;
 	state->requested = 1UL << page_shift;

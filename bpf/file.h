@@ -7,9 +7,10 @@
 #ifndef IOHOPS_FILE_H
 #define IOHOPS_FILE_H
 
-#include "track.h"
+#include "socket.h"
 
 #define PATH_STEPS 48
+#define ANON_INODE_FS_MAGIC 0x09041934
 #define S_DAX (1 << 13) /* include/linux/fs.h */
 
 /* BTF follows a pointer to a struct but not a pointer to a pointer, so a struct file out of the
@@ -87,6 +88,14 @@ static __always_inline void write_path(struct file_scratch *scratch, struct dent
 	((struct wire_file *)scratch->record)->flags |= WIRE_FILE_PARTIAL_PATH;
 }
 
+static __always_inline u32 socket_facts(struct inode *inode)
+{
+	struct sock *sk = (void *)socket_of(inode);
+
+	return sk ? WIRE_SOCKET(BPF_CORE_READ(sk, __sk_common.skc_family), BPF_CORE_READ(sk, sk_type),
+				BPF_CORE_READ(sk, sk_protocol)) : 0;
+}
+
 /* A global function, so that it is verified once and not at each of its call sites; hence the
  * addresses as numbers. 0: written. */
 __noinline __weak int emit_file(u64 inode_address, u64 dentry_address, u64 mnt_address, u32 alias)
@@ -113,8 +122,8 @@ __noinline __weak int emit_file(u64 inode_address, u64 dentry_address, u64 mnt_a
 	record->ino = BPF_CORE_READ(inode, i_ino);
 	record->generation = BPF_CORE_READ(inode, i_generation);
 	record->magic = BPF_CORE_READ(inode, i_sb, s_magic);
-	record->rdev = BPF_CORE_READ(inode, i_rdev);
 	record->mode = BPF_CORE_READ(inode, i_mode);
+	record->rdev = (record->mode & 00170000) == S_IFSOCK ? socket_facts(inode) : BPF_CORE_READ(inode, i_rdev);
 	record->flags = BPF_CORE_READ(inode, i_flags) & S_DAX ? WIRE_FILE_DAX : 0;
 	record->bytes = BPF_CORE_READ(inode, i_size);
 	record->reserved = 0;
@@ -122,7 +131,11 @@ __noinline __weak int emit_file(u64 inode_address, u64 dentry_address, u64 mnt_a
 	bpf_probe_read_kernel_str(record->fs, sizeof(record->fs), BPF_CORE_READ(inode, i_sb, s_type, name));
 	if (!mnt_address)
 		record->flags |= WIRE_FILE_FROM_MAPPING;
-	if (dentry) {
+	if (dentry && record->magic == ANON_INODE_FS_MAGIC) { /* "[eventpoll]": its dentry is its own root */
+		long bytes = bpf_probe_read_kernel_str(scratch->path, 64, BPF_CORE_READ(dentry, d_name.name));
+
+		scratch->used = bytes > 1 ? bytes : 0;
+	} else if (dentry) {
 		if (!BPF_CORE_READ(dentry, d_hash.pprev) && BPF_CORE_READ(dentry, d_parent) != dentry)
 			record->flags |= WIRE_FILE_UNLINKED;
 		write_path(scratch, dentry, (void *)mnt_address);

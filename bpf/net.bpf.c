@@ -14,31 +14,11 @@
 
 #define LOOPBACK_IFINDEX 1 /* include/net/net_namespace.h: in every namespace; it moves nothing */
 
-struct ns_common {
-	unsigned int inum;
-} __attribute__((preserve_access_index));
-struct net {
-	struct ns_common ns;
-} __attribute__((preserve_access_index));
-typedef struct {
-	struct net *net;
-} possible_net_t;
-struct sock_common {
-	possible_net_t skc_net;
-} __attribute__((preserve_access_index));
-struct sock {
-	struct socket *sk_socket;
-	struct sock_common __sk_common;
-} __attribute__((preserve_access_index));
 struct sk_buff {
 	unsigned int len;
 	int skb_iif;
 	struct sock *sk;
 } __attribute__((preserve_access_index));
-struct net_device {
-	int ifindex;
-} __attribute__((preserve_access_index));
-
 static __always_inline int emit_packet(struct thread_state *state, const struct socket_owner *owner, u64 bytes,
 				       u32 ifindex, u32 flags)
 {
@@ -92,7 +72,7 @@ int BPF_PROG(net_send, struct sk_buff *skb, struct net_device *dev)
 		return 0;
 	/* Its own thread, in the middle of a write to this very file? */
 	state = find_open(current_task());
-	if (state && (state->file != owner->file || state->op > WIRE_OP_PWRITEV2))
+	if (state && state->file != owner->file && state->to_file != owner->file)
 		state = NULL;
 	return emit_packet(state, owner, skb->len, dev->ifindex, 0);
 }
@@ -101,18 +81,18 @@ SEC("?tp_btf/skb_copy_datagram_iovec")
 int BPF_PROG(net_receive, struct sk_buff *skb, int bytes)
 {
 	struct thread_state *state = find_open(current_task());
+	const struct known_file *known;
 	struct socket_owner owner;
-	u64 file;
 
-	if (tally || !state || state->op > WIRE_OP_PWRITEV2 || bytes <= 0)
+	if (tally || !state || !WIRE_OP_COPIES(state->op) || bytes <= 0)
 		return 0;
 	if (skb->skb_iif <= LOOPBACK_IFINDEX) /* 0: a unix socket */
 		return 0;
 	/* The socket is that of the descriptor: a received packet does not name it any more. */
-	file = state->last_file;
-	if (!file || state->last_alias != state->file)
+	known = &state->known[state->fd & (KNOWN_FILES - 1)];
+	if (!known->file || known->alias != state->file)
 		return 0;
-	if (!is_here((struct sock *)socket_of((struct file *)file)))
+	if (!is_here((struct sock *)socket_of((struct inode *)known->inode)))
 		return 0;
 	owner.tgid = state->tgid;
 	owner.file = state->file;

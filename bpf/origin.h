@@ -81,10 +81,12 @@ static __always_inline void read_first_page(struct bio *bio, struct wire_bio_par
  * overlayfs the page cache is another inode's too, so there this cannot be told. */
 static __always_inline bool is_mapped_buffer(const struct thread_state *state, const struct wire_bio_part *part)
 {
-	if (!(state->open_flags & O_DIRECT) || state->last_stacked || !part->ino)
+	const struct known_file *known = &state->known[state->fd & (KNOWN_FILES - 1)];
+
+	if (!(state->open_flags & O_DIRECT) || known->stacked || !part->ino)
 		return false;
 	return !(part->flags & WIRE_BIO_METADATA) &&
-	       (part->ino != state->last_ino || part->dev != state->last_dev);
+	       (part->ino != known->ino || part->dev != known->dev);
 }
 
 static __always_inline bool is_own_output(const struct wire_bio_part *part)

@@ -47,7 +47,8 @@ static __always_inline struct wire_tally *find_tally(u32 tgid, u32 file, u16 op,
 static __always_inline void tally_request(struct thread_state *state, u64 end_ns, s64 result)
 {
 	struct wire_tally *row =
-		find_tally(state->tgid, state->file, state->op, (state->open_flags & O_DIRECT) != 0);
+		find_tally(state->tgid, state->file, state->op,
+			   (state->open_flags & O_DIRECT) != 0 || state->flags & WIRE_REQUEST_ZEROCOPY);
 	u64 duration = end_ns - state->start_ns;
 
 	if (!row)
@@ -58,7 +59,9 @@ static __always_inline void tally_request(struct thread_state *state, u64 end_ns
 		row->requested += state->requested;
 	if (result < 0)
 		row->errors++;
-	else
+	else if (state->op == WIRE_OP_SENDMMSG || state->op == WIRE_OP_RECVMMSG)
+		row->returned += state->map_last; /* the result counts messages */
+	else if (WIRE_OP_COPIES(state->op) || (state->op & ~7) == WIRE_OP_SENDFILE)
 		row->returned += result;
 	u64 bucket = log2_bucket(duration);
 
@@ -99,7 +102,7 @@ static __always_inline void close_request(struct thread_state *state, u64 end_ns
 	struct cpu_state *cpu;
 
 	flags |= state->flags;
-	if (measure_copies && state->op <= WIRE_OP_PWRITEV2 && state->copied) {
+	if (measure_copies && WIRE_OP_COPIES(state->op) && state->copied) {
 		if (state->copied == result)
 			flags |= WIRE_REQUEST_COPIED; /* the usual case costs no bytes in the record */
 		else
@@ -136,9 +139,15 @@ static __always_inline void close_request(struct thread_state *state, u64 end_ns
 			record->throttled_ns = state->throttled_ns;
 			record->map_first = state->map_first;
 			record->map_last = state->map_last;
-			if (measure_copies && state->op <= WIRE_OP_PWRITEV2)
+			if (measure_copies && WIRE_OP_COPIES(state->op))
 				record->copied_bytes = state->copied;
 			record->run = state->run;
+			record->to_offset = state->to_offset;
+			record->to_file = state->to_file;
+			record->to_fd = state->to_fd;
+			record->batch_ns = 0;
+			record->run_by = 0;
+			record->run_flags = 0;
 			submit(record);
 			cpu = this_cpu_state();
 			if (cpu)
@@ -178,6 +187,7 @@ static __always_inline void open_request(struct thread_state *state, u64 now, u1
 	state->touched = 0;
 	state->out_ns = 0;
 	state->copied = 0;
+	state->to_file = 0;
 	state->start_ns = now;
 }
 

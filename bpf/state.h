@@ -9,6 +9,7 @@
 
 #include "compat.h"
 #include "wire.h"
+#include "wire_tally.h"
 
 #define THREADS 16384 /* slots; a power of two */
 #define BIOS 16384
@@ -48,8 +49,21 @@ __u32 copy_check_tid __weak = 0;
 __u64 copy_check_argument __weak = 0;
 __u64 copy_seen[WIRE_COPY_HOOKS] __weak = {};
 
+/* A file that a thread has used, as its descriptor led to it. */
+struct known_file {
+	u64 file; /* struct file * */
+	u64 inode;
+	u64 ino;
+	u32 alias; /* 0: none */
+	u32 dev;
+	u32 stacked; /* overlayfs: the pages belong to another inode */
+	u32 unused;
+};
+#define KNOWN_FILES 4 /* a power of two */
+#define KNOWN_TARGET KNOWN_FILES
+
 /* One traced thread. Only its own context touches it (its system calls, faults, and the scheduler
- * switching it), so no field needs an atomic. 16384 of them take 5 MiB of kernel memory. */
+ * switching it), so no field needs an atomic. 16384 of them take 8 MiB of kernel memory. */
 struct thread_state {
 	u32 tid; /* 0: free */
 	u32 tgid;
@@ -69,14 +83,13 @@ struct thread_state {
 	u64 copy_argument; /* between the kprobe and the kretprobe of one: what its report needs */
 	u32 copying;	   /* and whether it is for user memory */
 	u32 unused;
-	/* the last file it used */
-	u64 last_file; /* struct file * */
-	u64 last_inode;
-	u64 last_ino;
-	u32 last_alias;
-	u32 last_dev;
-	u32 last_stacked; /* overlayfs: the pages belong to another inode */
-	u32 padding;
+	u64 argument;	   /* what its end needs: the array of messages */
+	/* where sendfile and its kin put the bytes */
+	u64 to_offset;
+	u32 to_file;
+	s32 to_fd;
+	/* The files that it used last, by descriptor: a server goes to and fro between a few. */
+	struct known_file known[KNOWN_FILES + 1]; /* and the last target */
 	/* what happened below the request; valid and non-zero only when `touched` */
 	u32 touched;
 	u64 off_cpu_ns;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
  *
- * The records that leave the kernel, and the only header that both worlds include.
+ * The records that leave the kernel. This one and wire_*.h are all that both worlds include.
  *
  * Every record starts with `struct wire_header`, is a multiple of 8 bytes and is written in the
  * byte order of the machine that traced. `size` counts the whole record; a reader skips a kind
@@ -18,6 +18,7 @@
 #ifndef __bpf__
 #include <linux/types.h>
 #endif
+#include "bpf/wire_op.h"
 
 #define WIRE_VERSION 1
 #define WIRE_UNKNOWN (~0ULL)
@@ -46,44 +47,6 @@ struct wire_header {
 	__u16 kind; /* enum wire_kind */
 	__u16 size; /* bytes of the whole record, a multiple of 8 */
 	__u32 cpu;  /* CPU that wrote the record */
-};
-
-/* What the application asked for. Values are part of the raw format. */
-enum wire_op {
-	WIRE_OP_NONE = 0,
-	WIRE_OP_READ = 1,
-	WIRE_OP_WRITE = 2,
-	WIRE_OP_PREAD64 = 3,
-	WIRE_OP_PWRITE64 = 4,
-	WIRE_OP_READV = 5,
-	WIRE_OP_WRITEV = 6,
-	WIRE_OP_PREADV = 7,
-	WIRE_OP_PWRITEV = 8,
-	WIRE_OP_PREADV2 = 9,
-	WIRE_OP_PWRITEV2 = 10,
-	WIRE_OP_FSYNC = 16,
-	WIRE_OP_FDATASYNC = 17,
-	WIRE_OP_SYNC_FILE_RANGE = 18,
-	WIRE_OP_MSYNC = 19,
-	WIRE_OP_PAGE_FAULT = 32,
-	WIRE_OP_DEVICE = 250, /* only in tallies: device work of a process on a file */
-};
-
-/* The functions of the kernel that copy between an application's memory and the kernel's, as far as
- * bpf/copy.bpf.c hooks them: which counted what is told to the collector's check at the start. */
-enum wire_copy_hook {
-	WIRE_COPY_READ_OLD = 0, /* generic_file_buffered_read */
-	WIRE_COPY_READ = 1, /* filemap_read */
-	WIRE_COPY_SHMEM = 2, /* shmem_file_read_iter */
-	WIRE_COPY_WRITE = 3, /* generic_perform_write */
-	WIRE_COPY_IOMAP = 4, /* iomap_file_buffered_write */
-	WIRE_COPY_PIPE_IN_OLD = 5, /* pipe_write */
-	WIRE_COPY_PIPE_OUT_OLD = 6, /* pipe_read */
-	WIRE_COPY_PIPE_IN = 7, /* anon_pipe_write */
-	WIRE_COPY_PIPE_OUT = 8, /* anon_pipe_read */
-	WIRE_COPY_SOCKET_OUT = 9, /* skb_copy_datagram_iter */
-	WIRE_COPY_SOCKET_IN = 10, /* skb_copy_datagram_from_iter */
-	WIRE_COPY_HOOKS = 11,
 };
 
 /* The identity of a request before it has a name: the thread and the time at which it began.
@@ -133,6 +96,8 @@ enum {
 	WIRE_FILE_FROM_MAPPING = 8, /* learnt from a page fault: there was no struct file at hand */
 };
 
+#define WIRE_SOCKET(family, type, protocol) ((__u32)(family) << 24 | (__u32)(type) << 16 | (__u16)(protocol))
+
 struct wire_file {
 	struct wire_header header;
 	__u32 file;
@@ -140,7 +105,7 @@ struct wire_file {
 	__u64 ino;
 	__u32 generation;
 	__u32 magic; /* super block magic */
-	__u32 rdev;  /* of a device file */
+	__u32 rdev;  /* of a device file; of a socket: WIRE_SOCKET(family, type, protocol) */
 	__u16 mode;  /* inode mode: type and permissions */
 	__u16 flags; /* WIRE_FILE_* */
 	__u64 bytes; /* inode size */
@@ -160,6 +125,9 @@ enum {
 	WIRE_REQUEST_FILE_UNKNOWN = 64, /* the descriptor could not be resolved */
 	WIRE_REQUEST_OPEN = 128,	/* still running when tracing stopped: result is meaningless */
 	WIRE_REQUEST_COPIED = 256,	/* the kernel's copy functions reported exactly `result` bytes */
+	WIRE_REQUEST_LOOPBACK = 512,	/* MSG_ZEROCOPY: the socket's route is the loopback device */
+	WIRE_REQUEST_ZEROCOPY = 1024,	/* MSG_ZEROCOPY: SO_ZEROCOPY is on, and the device takes page lists */
+	WIRE_REQUEST_TO_DIRECT = 2048,	/* sendfile and its kin: the target is open with O_DIRECT */
 };
 
 /* One request, written when it ended: header.time_ns is the end. A page-cache hit needs no more. */
@@ -175,7 +143,7 @@ struct wire_request {
 	__u32 file;	   /* alias, 0: none */
 	__u32 open_flags;  /* struct file f_flags: O_DIRECT, O_APPEND, O_DSYNC, ... */
 	__s32 fd;	   /* -1: none */
-	__u32 call_flags;  /* RWF_* of preadv2/pwritev2, SYNC_FILE_RANGE_*, MS_* */
+	__u32 call_flags;  /* RWF_* of preadv2/pwritev2, SYNC_FILE_RANGE_*, MS_*, MSG_*, SPLICE_F_* */
 	__u16 op;	   /* enum wire_op */
 	__u16 flags;	   /* WIRE_REQUEST_* */
 	__u32 segments;	   /* iovecs; 1 for a plain buffer */
@@ -210,8 +178,27 @@ struct wire_request_detail {
 		__u64 map_first;    /* page fault: pages considered by fault-around, [first, last] */
 		__u64 copied_bytes; /* read, write: what the copy functions reported, if they are hooked */
 	};
-	__u64 map_last;
+	union {
+		__u64 map_last;
+		__u64 moved_bytes; /* sendmmsg, recvmmsg: their result counts messages */
+	};
 	struct wire_page_run run; /* the last run */
+	/* Since wire version 1's second edition: shorter records end here. */
+	__u64 to_offset; /* where the bytes went that sendfile and its kin moved; WIRE_UNKNOWN: no position */
+	__u32 to_file;	 /* alias, 0: none */
+	__s32 to_fd;	 /* -1: none */
+	__u64 batch_ns;	 /* start of the system call that submitted it (io_uring, libaio); 0: none did */
+	__u32 run_by;	 /* enum wire_runner, or-ed: who worked on it */
+	__u32 run_flags; /* IOSQE_* of the submission */
+};
+#define WIRE_REQUEST_DETAIL_FIRST __builtin_offsetof(struct wire_request_detail, to_offset)
+
+/* Who worked on a request that was submitted to a ring. */
+enum wire_runner {
+	WIRE_RUN_SUBMITTER = 1, /* the submitting system call */
+	WIRE_RUN_WORKER = 2,	/* a thread of the kernel's pool (io-wq) */
+	WIRE_RUN_POLLER = 4,	/* the kernel thread that polls the submission queue (SQPOLL) */
+	WIRE_RUN_LATER = 8,	/* the task itself, at a later entry into the kernel */
 };
 
 /* A run of page-cache additions that was over before its request was. */
@@ -354,33 +341,6 @@ struct wire_end {
 
 enum wire_stop { WIRE_STOP_USER = 0, WIRE_STOP_DURATION = 1, WIRE_STOP_TARGET_EXIT = 2 };
 
-/* top: one row of the in-kernel aggregation; per CPU, userspace adds them up. */
-#define WIRE_LATENCY_BUCKETS 40
-
-struct wire_tally_key {
-	__u32 tgid;
-	__u32 file;
-	__u16 op;
-	__u16 direct; /* 1: O_DIRECT */
-	__u32 reserved;
-};
-
-struct wire_tally {
-	__u64 requests;
-	__u64 errors;
-	__u64 requested;
-	__u64 returned;
-	__u64 duration_ns;
-	__u64 off_cpu_ns;
-	__u64 added_bytes; /* entered the page cache for it */
-	__u64 dirtied_bytes;
-	__u64 read_bytes;    /* device -> memory (WIRE_OP_DEVICE rows) */
-	__u64 written_bytes; /* memory -> device, by the process itself (WIRE_OP_DEVICE rows) */
-	__u64 writeback_bytes; /* written later by a flusher (WIRE_OP_DEVICE rows, tgid 0) */
-	__u64 misses;	     /* requests that added pages, queued a bio or waited for I/O */
-	__u32 latency[WIRE_LATENCY_BUCKETS]; /* [i]: 2^i <= ns < 2^(i+1); the last takes the rest */
-};
-
 #ifdef __cplusplus
 #define WIRE_ASSERT(type, bytes) static_assert(sizeof(struct type) == (bytes), #type)
 #else
@@ -394,7 +354,7 @@ WIRE_ASSERT(wire_thread, 48);
 WIRE_ASSERT(wire_file, 80);
 WIRE_ASSERT(wire_request, 88);
 WIRE_ASSERT(wire_page_run, 40);
-WIRE_ASSERT(wire_request_detail, 88 + 128);
+WIRE_ASSERT(wire_request_detail, 88 + 128 + 32);
 WIRE_ASSERT(wire_pages, 72);
 WIRE_ASSERT(wire_wait, 48);
 WIRE_ASSERT(wire_bio_part, 64);
@@ -403,7 +363,5 @@ WIRE_ASSERT(wire_bio, 88);
 WIRE_ASSERT(wire_packet, 56);
 WIRE_ASSERT(wire_loss_record, 32);
 WIRE_ASSERT(wire_end, 96);
-WIRE_ASSERT(wire_tally_key, 16);
-WIRE_ASSERT(wire_tally, 256);
 
 #endif /* IOHOPS_WIRE_H */

@@ -20,6 +20,9 @@ TMP = pathlib.Path(os.environ.get("IOHOPS_TMP", "/var/tmp"))
 PATIENCE = 30  # seconds that any awaited condition may take
 READS = {"read", "pread64", "readv", "preadv", "preadv2"}
 WRITES = {"write", "pwrite64", "writev", "pwritev", "pwritev2"}
+# What /proc/PID/io does not count, or counts on its own terms.
+MESSAGES = {"sendto", "recvfrom", "sendmsg", "recvmsg", "sendmmsg", "recvmmsg"}
+MOVES = {"sendfile", "splice", "tee", "vmsplice", "copy_file_range"}
 SYNCS = {"fsync", "fdatasync", "sync_file_range", "msync"}
 PAGE = os.sysconf("SC_PAGESIZE")
 # System call numbers, as /proc/PID/syscall prints them.
@@ -261,7 +264,8 @@ class Trace:
             equal(known, sorted(known), f"transfer {t['id']}: queued, issued, completed")
         total = {
             "requests": len(self.requests),
-            "bytes_returned": sum(max(0, r["result"]) for r in self.ops(*READS, *WRITES)),
+            "bytes_returned": sum(r.get("moved_bytes", max(0, r["result"]))
+                                  for r in self.requests if r["moves_data"]),
             "mode_switches": sum(r["mode_switches"] for r in self.requests),
         }
         for key, value in total.items():

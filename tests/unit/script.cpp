@@ -52,6 +52,23 @@ Call& Call::copied(uint64_t bytes) {
   return *this;
 }
 
+Call& Call::to(const NamedFile& file, uint64_t offset) {
+  record_.to_file = file.alias;
+  record_.to_fd = 4;
+  record_.to_offset = offset;
+  return *this;
+}
+
+Call& Call::called_with(uint32_t call_flags) {
+  record_.request.call_flags = call_flags;
+  return *this;
+}
+
+Call& Call::moves(uint64_t bytes) {
+  record_.moved_bytes = bytes;
+  return *this;
+}
+
 Call& Call::on_thread(uint32_t tid) {
   owner_.tid = tid;
   return *this;
@@ -154,7 +171,8 @@ uint64_t Call::ends(int64_t result, uint16_t flags) {
   const bool all = record_.copied_bytes != 0 && int64_t(record_.copied_bytes) == result;
   if (all) record_.request.flags |= WIRE_REQUEST_COPIED;
   const bool touched = (record_.copied_bytes != 0 && !all) || record_.bios != 0 ||
-                       record_.page_runs != 0 || record_.waits != 0 || record_.dirtied_bytes != 0;
+                       record_.page_runs != 0 || record_.waits != 0 || record_.dirtied_bytes != 0 ||
+                       record_.to_fd != 0 || record_.moved_bytes != 0;
   if (touched) {
     record_.request.flags |= WIRE_REQUEST_DETAIL;
     record_.request.header = {end, WIRE_REQUEST, sizeof record_, 0};

@@ -34,6 +34,10 @@ struct FileSpec {
 };
 inline constexpr FileSpec kTmpfs{0100644, 0x01021994, "tmpfs", 23};
 inline constexpr FileSpec kSocket{0140777, 0x534f434b, "sockfs", 8};
+inline constexpr FileSpec kTcp{0140777, 0x534f434b, "sockfs", 8, 0, 1, WIRE_SOCKET(2, 1, 6)};
+inline constexpr FileSpec kUdp{0140777, 0x534f434b, "sockfs", 8, 0, 1, WIRE_SOCKET(2, 2, 17)};
+inline constexpr FileSpec kXfs{0100644, 0x58465342, "xfs"};
+inline constexpr FileSpec kProc{0100444, 0x9fa0, "proc", 22};
 inline constexpr FileSpec kDevNull{0020666, 0x01021994, "devtmpfs", 6, 0, 1, 1u << 20 | 3};
 inline constexpr FileSpec kDevRandom{0020666, 0x01021994, "devtmpfs", 6, 0, 1, 1u << 20 | 9};
 inline constexpr FileSpec kPipe{0010600, 0x50495045, "pipefs", 14};
@@ -62,6 +66,9 @@ class Call {
   Call& adds_of(const NamedFile& file, uint64_t first_page, uint64_t pages);
   Call& dirties(uint64_t bytes);
   Call& copied(uint64_t bytes);  // as the hooks on copy functions report
+  Call& to(const NamedFile& file, uint64_t offset = WIRE_UNKNOWN);  // sendfile and its kin
+  Call& called_with(uint32_t call_flags);
+  Call& moves(uint64_t bytes);  // what a result that counts messages does not say
   Call& waits(wire_wait_reason reason, uint64_t ns);
   Bio reads(uint64_t first_page, uint64_t pages, uint32_t op_flags = 0);
   Bio writes(uint64_t first_page, uint64_t pages, uint32_t op_flags = 0);

@@ -6,7 +6,7 @@
 #include <iterator>
 #include <sstream>
 
-#include "bpf/wire.h"
+#include "bpf/wire_tally.h"
 #include "sinks/text.hpp"
 #include "sinks/top/batch.hpp"
 #include "tests/unit/golden.hpp"

@@ -57,9 +57,9 @@ Status check_file(Record record) {
 
 Status check_request(Record record) {
   const auto* request = view<wire_request>(record);
-  if ((request->flags & WIRE_REQUEST_DETAIL) != 0 && record.size() < sizeof(wire_request_detail)) {
+  if ((request->flags & WIRE_REQUEST_DETAIL) != 0 && record.size() < WIRE_REQUEST_DETAIL_FIRST) {
     return damaged("a request record with detail has " + std::to_string(record.size()) +
-                   " bytes, it needs " + std::to_string(sizeof(wire_request_detail)));
+                   " bytes, it needs " + std::to_string(WIRE_REQUEST_DETAIL_FIRST));
   }
   return {};
 }

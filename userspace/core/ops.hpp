@@ -10,17 +10,23 @@
 
 namespace iohops {
 
-enum class OpFamily : uint8_t { kOther, kRead, kWrite, kSync, kFault };
+// kMove: between two descriptors without passing the application; kPoll: waits for readiness; kRing:
+// hands requests to a ring or collects what became of them.
+enum class OpFamily : uint8_t { kOther, kRead, kWrite, kSync, kFault, kMove, kPoll, kRing };
 
 OpFamily family(uint16_t op);
 std::string_view op_name(uint16_t op);  // "pread64"; "unknown" for a value without a name
 std::optional<uint16_t> parse_op(std::string_view name);
 
-// Read or write family: the result is a byte count.
+// A positive result is a count of bytes (of messages: see counts_messages).
 inline bool moves_data(uint16_t op) {
   const OpFamily f = family(op);
-  return f == OpFamily::kRead || f == OpFamily::kWrite;
+  return f == OpFamily::kRead || f == OpFamily::kWrite || f == OpFamily::kMove;
 }
+inline bool counts_messages(uint16_t op) {
+  return op == WIRE_OP_SENDMMSG || op == WIRE_OP_RECVMMSG;
+}
+inline bool is_message(uint16_t op) { return op >= WIRE_OP_SENDTO && op <= WIRE_OP_RECVMMSG; }
 
 // "ring_request", ... for enum wire_loss; "unknown" for a value without a name.
 std::string_view loss_name(uint32_t cause);

@@ -73,6 +73,7 @@ Status JsonRecords::file(Fields& fields) {
   file.generation = static_cast<uint32_t>(fields.count("generation"));
   file.filesystem = fields.name("filesystem");
   file.dax = fields.flag("dax");
+  file.socket = fields.maybe_text("socket");
   return fields.ok() ? sink_.file(file) : Status();
 }
 
@@ -115,6 +116,10 @@ Status JsonRecords::request(Fields& fields) {
   r.major_fault = fault && fields.flag("major_fault");
   r.write_fault = fault && fields.flag("write_fault");
   r.ended = fields.maybe_text("ended");
+  r.to_fd = fields.present("to_fd") ? fields.i32("to_fd") : -1;
+  r.to_file = fields.present("to_file") ? fields.file("to_file") : 0;
+  r.to_offset = fields.maybe_u64("to_offset");
+  r.moved = fields.maybe_u64("moved_bytes");
   return fields.ok() ? sink_.request(r) : Status();
 }
 

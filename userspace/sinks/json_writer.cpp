@@ -142,6 +142,7 @@ Status JsonWriter::file(const File& file) {
                              << R"(","inode":")" << file.inode << R"(","generation":)"
                              << file.generation);
   name("filesystem", file.filesystem);
+  if (!file.socket.empty()) name("socket", file.socket);
   out.done(line(kRecordRoom) << R"(,"dax":)" << file.dax << "}");
   return end_record();
 }
@@ -181,6 +182,16 @@ void JsonWriter::outcome(const Request& request) {
   if (!request.ended.empty()) name("ended", request.ended);
 }
 
+void JsonWriter::destination(const Request& request) {
+  JsonLine json = line(kRecordRoom);
+  if (request.to_file != 0 || request.to_fd >= 0) {
+    json << R"(,"to_fd":)" << request.to_fd << R"(,"to_file":)" << FileId{request.to_file}
+         << R"(,"to_offset":)" << request.to_offset;
+  }
+  if (request.moved) json << R"(,"moved_bytes":)" << *request.moved;
+  buffer_->done(json);
+}
+
 Status JsonWriter::request(const Request& request) {
   Buffer& out = begin_record();
   out.done(line(kRecordRoom) << R"({"type":"request","id":)" << request.id << R"(,"pid":)"
@@ -211,6 +222,9 @@ Status JsonWriter::request(const Request& request) {
                              << request.complete);
   if (request.result < 0 || request.submit == Submit::kPageFault || !request.ended.empty()) {
     outcome(request);
+  }
+  if (request.to_file != 0 || request.to_fd >= 0 || request.moved) {
+    destination(request);
   }
   out.put("}");
   ++out.requests_ended;

@@ -48,6 +48,7 @@ class JsonWriter : public Sink {
   void name(std::string_view key, std::string_view raw);  // and raw bytes beside, if not UTF-8
   void hop(const Hop&);
   void outcome(const Request&);
+  void destination(const Request&);
   void shares(const std::vector<Share>&);
 
   Form form_;

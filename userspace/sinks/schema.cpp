@@ -128,6 +128,7 @@ constexpr std::string_view kSchema = R"json({
         "kind": {"enum": ["regular", "directory", "block", "char", "socket", "pipe", "symlink", "memory", "other"]},
         "dev": {"$ref": "#/$defs/device_id"}, "inode": {"$ref": "#/$defs/big_id"}, "generation": {"$ref": "#/$defs/u32"},
         "filesystem": {"type": "string"}, "filesystem_b64": {"$ref": "#/$defs/base64"},
+        "socket": {"description": "sockets only: tcp, udp, unix_stream, ...; a 6 at its end: IPv6", "type": "string"},
         "dax": {"type": "boolean"}
       }
     },
@@ -157,7 +158,10 @@ constexpr std::string_view kSchema = R"json({
         "fd": {"description": "-1: none", "$ref": "#/$defs/i32"}, "file": {"$ref": "#/$defs/file_id_or_null"},
         "offset": {"$ref": "#/$defs/count_or_null"}, "requested": {"description": "bytes asked for", "$ref": "#/$defs/count_or_null"},
         "result": {"description": "as the call returned it: negative is -errno", "$ref": "#/$defs/i64"},
-        "moves_data": {"description": "a positive result is a count of bytes", "type": "boolean"},
+        "moves_data": {"description": "a positive result is a count of bytes, unless moved_bytes is there", "type": "boolean"},
+        "moved_bytes": {"description": "only where the result says something else: the bytes that were moved", "$ref": "#/$defs/count"},
+        "to_fd": {"description": "sendfile and its kin: where the bytes went; fd, file and offset are where they came from", "$ref": "#/$defs/i32"},
+        "to_file": {"$ref": "#/$defs/file_id_or_null"}, "to_offset": {"$ref": "#/$defs/count_or_null"},
         "error": {"description": "the name of the errno, if it is a common one", "type": "string", "pattern": "^E[A-Z0-9]+$"},
         "start_ns": {"$ref": "#/$defs/count"}, "duration_ns": {"$ref": "#/$defs/count"},
         "path": {"enum": ["buffered", "direct", "mapped", "zero_copy", "socket", "pipe", "memory", "none"]},

@@ -43,6 +43,28 @@ void number_syscalls(uint8_t* op_of) {
   op_of[SYS_fdatasync] = WIRE_OP_FDATASYNC;
   op_of[SYS_sync_file_range] = WIRE_OP_SYNC_FILE_RANGE;
   op_of[SYS_msync] = WIRE_OP_MSYNC;
+  op_of[SYS_sync] = WIRE_OP_SYNC;
+  op_of[SYS_syncfs] = WIRE_OP_SYNCFS;
+  op_of[SYS_sendto] = WIRE_OP_SENDTO;
+  op_of[SYS_recvfrom] = WIRE_OP_RECVFROM;
+  op_of[SYS_sendmsg] = WIRE_OP_SENDMSG;
+  op_of[SYS_recvmsg] = WIRE_OP_RECVMSG;
+  op_of[SYS_sendmmsg] = WIRE_OP_SENDMMSG;
+  op_of[SYS_recvmmsg] = WIRE_OP_RECVMMSG;
+  op_of[SYS_sendfile] = WIRE_OP_SENDFILE;
+  op_of[SYS_splice] = WIRE_OP_SPLICE;
+  op_of[SYS_tee] = WIRE_OP_TEE;
+  op_of[SYS_vmsplice] = WIRE_OP_VMSPLICE;
+  op_of[SYS_copy_file_range] = WIRE_OP_COPY_FILE_RANGE;
+  op_of[SYS_ppoll] = WIRE_OP_PPOLL;
+  op_of[SYS_pselect6] = WIRE_OP_PSELECT6;
+  op_of[SYS_epoll_pwait] = WIRE_OP_EPOLL_PWAIT;
+  op_of[441] = WIRE_OP_EPOLL_PWAIT2;  // the number is the same everywhere; older headers lack it
+#ifdef SYS_poll  // not on arm64
+  op_of[SYS_poll] = WIRE_OP_POLL;
+  op_of[SYS_select] = WIRE_OP_SELECT;
+  op_of[SYS_epoll_wait] = WIRE_OP_EPOLL_WAIT;
+#endif
 }
 
 uint32_t ring_count() {

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "bpf/wire.h"
+#include "bpf/wire_tally.h"
 #include "core/plan.hpp"
 #include "core/result.hpp"
 #include "system/ring.hpp"

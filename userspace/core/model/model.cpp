@@ -26,6 +26,7 @@ std::optional<FileKind> parse_file_kind(std::string_view text) {
 }
 
 uint64_t Request::returned_bytes() const {
+  if (moved) return *moved;
   return moves_data && result > 0 ? static_cast<uint64_t>(result) : 0;
 }
 

@@ -105,6 +105,7 @@ struct File {
   uint32_t generation = 0;
   std::string filesystem;  // "ext4", "tmpfs", "sockfs", ...
   bool dax = false;
+  std::string socket;           // of a socket: "tcp", "udp", "unix_stream", ...
   bool copies_nothing = false;  // /dev/null and the like; live only, not in JSON
 };
 
@@ -119,6 +120,12 @@ struct Request {
   std::optional<uint64_t> offset;
   std::optional<uint64_t> requested;
   int64_t result = 0;
+  // Where sendfile and its kin put the bytes; `file`, `fd` and `offset` are where they came from.
+  int32_t to_fd = -1;
+  uint32_t to_file = 0;
+  std::optional<uint64_t> to_offset;
+  // Bytes that it moved where the result says something else (messages; more than the buffer takes).
+  std::optional<uint64_t> moved;
   uint64_t start_ns = 0;
   uint64_t duration_ns = 0;
   Path path = Path::kNone;
@@ -142,9 +149,10 @@ struct Request {
   bool major_fault = false;  // page faults
   bool write_fault = false;
 
-  // Bytes that reached or left the application: the result of reads and writes, 0 for the rest.
+  // Bytes that reached or left the application or went from file to file for it: the result of reads,
+  // writes and moves; 0 for the rest.
   uint64_t returned_bytes() const;
-  bool moves_data = false;  // read or write family (result is a byte count)
+  bool moves_data = false;  // the result is a byte count
   // Of what it took out of the page cache (copied or mapped), the bytes that were there already.
   uint64_t cache_hit_bytes() const;
   // Those that were on their way but not there: loaded for an earlier request (its readahead,

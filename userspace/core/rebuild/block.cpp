@@ -26,10 +26,14 @@ bool is_own_data(const wire_bio_part& bio, const FileState* file) {
   return file->overlay || (bio.ino == file->ino && bio.dev == file->dev);
 }
 
-Cause cause_of_read(const wire_bio_part& bio, const wire_request* owner) {
+Cause cause_of_read(const wire_bio_part& bio, const wire_request* owner, const FileState* file) {
   const OpFamily asked = owner != nullptr ? family(owner->op) : OpFamily::kOther;
   // A write loads what surrounds its bytes in their page before it can change them.
   if (asked == OpFamily::kWrite) return Cause::kReadModifyWrite;
+  // So does one that moves bytes from another file into this one.
+  if (asked == OpFamily::kMove) {
+    return is_own_data(bio, file) ? Cause::kRead : Cause::kReadModifyWrite;
+  }
   if ((bio.flags & WIRE_BIO_NO_MAPPING) == 0 &&
       (asked == OpFamily::kRead || asked == OpFamily::kFault)) {
     return Cause::kRead;
@@ -44,7 +48,7 @@ Cause cause_of(const wire_bio_part& bio, const wire_request* owner, const FileSt
   if ((bio.flags & WIRE_BIO_USER) != 0) return Cause::kDirect;
   const bool device_pages = (bio.flags & WIRE_BIO_METADATA) != 0 && !is_own_data(bio, file);
   const bool metadata = device_pages || (bio.op_flags & blk::kMeta) != 0;
-  if (blk::is_read(bio.op_flags)) return metadata ? Cause::kMetadata : cause_of_read(bio, owner);
+  if (blk::is_read(bio.op_flags)) return metadata ? Cause::kMetadata : cause_of_read(bio, owner, file);
   if (metadata) {
     // A journal writes synchronously, from pages of the device (jbd2) or its own (xfs); metadata in
     // place goes out later. A heuristic: nothing in a bio names the journal.

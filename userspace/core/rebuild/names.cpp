@@ -116,6 +116,7 @@ Result<FileState*> Names::file(const wire_file& record, bool& is_new) {
   state.overlay = is_overlay(record.magic);
   state.dev = record.dev;
   state.ino = record.ino;
+  state.magic = record.magic;
   state.rdev = record.rdev;
 
   File file;
@@ -129,6 +130,7 @@ Result<FileState*> Names::file(const wire_file& record, bool& is_new) {
   file.generation = record.generation;
   file.filesystem = text_of(record.fs, sizeof record.fs);
   file.dax = dax;
+  if (kind == FileKind::kSocket) file.socket = socket_name(record.rdev);
   file.copies_nothing = state.storage == Storage::kNone;
   if (Status status = sink_.file(file); !status) return status.error();
   return &state;

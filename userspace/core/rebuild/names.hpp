@@ -24,7 +24,8 @@ struct FileState {
   bool overlay = false;  // its pages belong to a file of another super block
   uint32_t dev = 0;
   uint64_t ino = 0;
-  uint32_t rdev = 0;
+  uint32_t magic = 0;  // of the super block
+  uint32_t rdev = 0;   // of a socket: WIRE_SOCKET
   uint32_t cache = kNone32;  // its page cache in DirtyPages, kNone32: none, or not known yet
 };
 

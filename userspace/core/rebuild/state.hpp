@@ -91,8 +91,19 @@ Result<OpenTable::Entry> mention(RebuildState& s, const wire_owner& owner);
 // Hands the request out; `whole`: all its bios have been seen to complete.
 Status release_request(RebuildState& s, uint32_t slot, bool whole);
 Status release_if_done(RebuildState& s, uint32_t slot);
-// Bytes that a read or write returned; 0 for everything else, and if it did not return.
-uint64_t moved_bytes(const wire_request& request);
+// The thread ended inside it, or tracing did.
+inline bool unfinished(const wire_request& request) {
+  return (request.flags & (WIRE_REQUEST_ABORTED | WIRE_REQUEST_OPEN)) != 0;
+}
+inline bool uses_page_cache(const FileState& file) {
+  return file.storage == Storage::kPageCache || file.storage == Storage::kNetwork ||
+         file.storage == Storage::kFuse;
+}
+// Bytes that a read, write or move brought on; 0 for everything else, and if it did not return.
+uint64_t moved_bytes(const wire_request_detail& record);
+// How the page cache served a request that asked it for `asked` bytes.
+CacheOutcome outcome_of(const wire_request_detail& record, const HeldRequest* held,
+                        const CacheVerdict& verdict, uint64_t asked);
 bool is_direct(const RebuildState& s, const wire_request& request, const FileState* file);
 // Of an O_DIRECT request: the bytes that went through the page cache after all.
 struct Fallback {
@@ -101,6 +112,18 @@ struct Fallback {
 };
 Fallback direct_fallback(const RebuildState& s, const wire_request_detail& record,
                          const CacheVerdict& verdict);
+
+// message.cpp
+// The copy of a message, which can be less than it moved: zero copy (whose hops it adds), discarded.
+Copy message_copy(RebuildState& s, const wire_request_detail& record, const FileState& file,
+                  const Copy& derived);
+
+// move.cpp
+// sendfile and its kin: what was copied, what only handed on, between which kinds of memory.
+void fill_move(RebuildState& s, const wire_request_detail& record, const HeldRequest* held,
+               const CacheVerdict& verdict, const FileState* file);
+// Its bytes in the target's page cache; empty: it wrote none.
+ByteRange moved_into(RebuildState& s, const wire_request_detail& record);
 
 // fault.cpp
 void add_fault_hops(RebuildState& s, const wire_request& request, const FileState* file);

@@ -122,6 +122,49 @@ FileKind file_kind(uint16_t mode, uint32_t magic) {
   }
 }
 
+std::string socket_name(uint32_t rdev) {
+  constexpr std::string_view kTypes[] = {"", "_stream", "_dgram", "_raw", "", "_seqpacket"};
+  const SocketFacts socket(rdev);
+  const std::string type(socket.type < std::size(kTypes) ? kTypes[socket.type] : "");
+  if (socket.is_inet()) {
+    const std::string version = socket.family == 10 ? "6" : "";
+    if (socket.protocol == 6) return "tcp" + version;
+    if (socket.protocol == 17) return "udp" + version;
+    if (socket.protocol == 262) return "mptcp" + version;
+    return "inet" + version + type;
+  }
+  switch (socket.family) {
+    case 0:
+      return "";
+    case 1:
+      return "unix" + type;
+    case 16:
+      return "netlink";
+    case 17:
+      return "packet";
+    case 38:
+      return "alg";
+    case 40:
+      return "vsock" + type;
+    case 44:
+      return "xdp";
+    default:
+      return "family_" + std::to_string(socket.family) + type;
+  }
+}
+
+bool is_shared_memory(uint32_t magic) { return magic == 0x01021994 || magic == 0x858458f6; }
+
+bool can_share_extents(uint32_t magic) {
+  constexpr uint32_t kMagics[] = {
+      0x9123683e,  // btrfs
+      0x58465342,  // xfs
+      0x7461636f,  // ocfs2
+      0xca451a4e,  // bcachefs
+  };
+  return contains(kMagics, magic) || contains(kNetworkMagics, magic);  // the server may
+}
+
 CopyRule copy_rule(Storage storage, bool write, bool direct) {
   const auto between = [write](Endpoint store, Evidence evidence) {
     return write ? CopyRule{Endpoint::kUser, store, evidence}

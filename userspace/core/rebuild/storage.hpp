@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "core/model/model.hpp"
@@ -26,6 +27,23 @@ FileKind file_kind(uint16_t mode, uint32_t magic);
 bool is_void_device(uint32_t rdev);  // /dev/null, /dev/zero, /dev/full: no byte is copied
 bool is_overlay(uint32_t magic);
 bool is_anon_inode(uint32_t magic);
+
+// What the record of a socket says: families, types and protocols as in sys/socket.h.
+struct SocketFacts {
+  uint8_t family = 0;
+  uint8_t type = 0;
+  uint16_t protocol = 0;
+  explicit SocketFacts(uint32_t rdev)
+      : family(static_cast<uint8_t>(rdev >> 24)),
+        type(static_cast<uint8_t>(rdev >> 16)),
+        protocol(static_cast<uint16_t>(rdev)) {}
+  bool is_inet() const { return family == 2 || family == 10; }
+  bool is_unix() const { return family == 1; }
+  bool is_stream() const { return type == 1; }
+};
+std::string socket_name(uint32_t rdev);  // "tcp", "udp", "unix_stream", ...; empty: not known
+bool is_shared_memory(uint32_t magic);   // tmpfs, ramfs: its pages can be handed on like page cache
+bool can_share_extents(uint32_t magic);  // copy_file_range may copy nothing (reflink)
 
 // The CPU copy of a read (`write` false) or write of `storage`; nothing is copied if from == to.
 struct CopyRule {

@@ -12,14 +12,6 @@ constexpr int64_t kEintr = 4;
 // EINTR, or the call starts again as another request.
 constexpr int64_t kFirstRestart = -516;
 constexpr int64_t kLastRestart = -512;
-constexpr uint16_t kUnfinished = WIRE_REQUEST_ABORTED | WIRE_REQUEST_OPEN;
-
-bool unfinished(const wire_request& request) { return (request.flags & kUnfinished) != 0; }
-
-bool uses_page_cache(const FileState& file) {
-  return file.storage == Storage::kPageCache || file.storage == Storage::kNetwork ||
-         file.storage == Storage::kFuse;
-}
 
 bool has_offset(const FileState* file) {
   return file == nullptr || (file->storage != Storage::kSocket && file->storage != Storage::kPipe);
@@ -42,6 +34,10 @@ void fill_identity(RebuildState& s, const wire_request& request, RequestId id,
   r.result = request.result;
   if (r.result >= kFirstRestart && r.result <= kLastRestart) r.result = -kEintr;
   if (unfinished(request)) r.result = 0;
+  r.to_fd = -1;
+  r.to_file = 0;
+  r.to_offset.reset();
+  r.moved.reset();
   r.start_ns = s.since_start(request.start_ns);
   r.duration_ns = std::max(s.since_start(request.header.time_ns), r.start_ns) - r.start_ns;
   r.mode_switches = unfinished(request) ? 1 : 2;  // into the kernel, and back if it came back
@@ -73,6 +69,8 @@ Path path_of(const FileState* file) {
   return Path::kNone;
 }
 
+}  // namespace
+
 CacheOutcome outcome_of(const wire_request_detail& record, const HeldRequest* held,
                         const CacheVerdict& verdict, uint64_t asked) {
   if (asked == 0) return CacheOutcome::kNone;
@@ -80,6 +78,8 @@ CacheOutcome outcome_of(const wire_request_detail& record, const HeldRequest* he
   if (record.added_bytes == 0 && record.bios == 0 && !waited) return CacheOutcome::kHit;
   return verdict.miss_bytes >= asked ? CacheOutcome::kMiss : CacheOutcome::kMixed;
 }
+
+namespace {
 
 // If nothing that was read was there at first, no byte can have been copied before the first load
 // was over.
@@ -124,7 +124,7 @@ Copy measured_copy(RebuildState& s, const wire_request_detail& record, const Fil
   if (unfinished(request) || !measures(s.context.measured, file.storage)) return derived;
   uint64_t bytes = 0;
   if ((request.flags & WIRE_REQUEST_COPIED) != 0)
-    bytes = moved_bytes(request);
+    bytes = static_cast<uint64_t>(std::max<int64_t>(request.result, 0));
   else if ((request.flags & WIRE_REQUEST_DETAIL) != 0)
     bytes = record.copied_bytes;
   // A write can be buffered by a function that nobody hooks (btrfs).
@@ -142,7 +142,8 @@ void fill_transfer_of_data(RebuildState& s, const wire_request_detail& record,
                            const FileState* file) {
   Request& r = s.request;
   const wire_request& request = record.request;
-  const uint64_t moved = moved_bytes(request);
+  const uint64_t moved = moved_bytes(record);
+  if (moved != static_cast<uint64_t>(std::max<int64_t>(r.result, 0))) r.moved = moved;
   r.path = path_of(file);
   // Without its file nobody knows where its bytes went: no copy is claimed, and it says so.
   if (file == nullptr) {
@@ -158,6 +159,7 @@ void fill_transfer_of_data(RebuildState& s, const wire_request_detail& record,
     if (file->storage == Storage::kPageCache) fallback = direct_fallback(s, record, verdict);
     copy = {fallback.bytes, fallback.evidence};
   }
+  if (is_message(request.op)) copy = message_copy(s, record, *file, copy);
   copy = measured_copy(s, record, *file, copy);
   // A measured copy of a request that went past the page cache all the same (a bounce) is a hop,
   // too.
@@ -205,13 +207,16 @@ Status hand_out(RebuildState& s, const wire_request_detail& record, RequestId id
   r.cpu_copy_bytes = 0;
   // Pages that a write adds are filled by it: they were not missed.
   const bool wrote = family(request.op) == OpFamily::kWrite;
+  const bool moves = family(request.op) == OpFamily::kMove;
   r.miss_bytes = wrote ? 0 : verdict.miss_bytes;
   r.readahead_bytes = wrote ? 0 : verdict.readahead_bytes;
   r.dirtied_bytes = record.dirtied_bytes;
   r.voluntary_switches = record.voluntary;
   r.involuntary_switches = record.involuntary;
   r.off_cpu_ns = record.off_cpu_ns;
-  if (r.moves_data) {
+  if (moves) {
+    fill_move(s, record, held, verdict, file);
+  } else if (r.moves_data) {
     fill_transfer_of_data(s, record, held, verdict, file);
   } else if (family(request.op) == OpFamily::kFault) {
     r.path = Path::kMapped;
@@ -271,9 +276,13 @@ ByteRange asked_range(const wire_request& request, uint32_t page_size) {
   return {begin, begin + std::min(bytes, UINT64_MAX - begin)};
 }
 
-uint64_t moved_bytes(const wire_request& request) {
+uint64_t moved_bytes(const wire_request_detail& record) {
+  const wire_request& request = record.request;
   if (!moves_data(request.op) || unfinished(request) || request.result <= 0) return 0;
-  return static_cast<uint64_t>(request.result);
+  if (counts_messages(request.op)) return record.moved_bytes;
+  const auto result = static_cast<uint64_t>(request.result);
+  // MSG_TRUNC makes a receive return the length of what arrived, also of what did not fit.
+  return is_message(request.op) ? std::min<uint64_t>(result, request.requested) : result;
 }
 
 bool is_direct(const RebuildState& s, const wire_request& request, const FileState* file) {
@@ -282,7 +291,7 @@ bool is_direct(const RebuildState& s, const wire_request& request, const FileSta
 
 Fallback direct_fallback(const RebuildState& s, const wire_request_detail& record,
                          const CacheVerdict& verdict) {
-  const uint64_t moved = moved_bytes(record.request);
+  const uint64_t moved = moved_bytes(record);
   if (record.direct_bytes >= moved) return {};
   const bool write = family(record.request.op) == OpFamily::kWrite;
   const bool seen =
@@ -305,7 +314,8 @@ Status on_request(RebuildState& s, Record record) {
   const bool detailed = (request->flags & WIRE_REQUEST_DETAIL) != 0;
   const wire_owner owner{request->tgid, request->tid, request->start_ns};
   wire_request_detail whole{};
-  std::memcpy(&whole, record.data(), detailed ? sizeof whole : sizeof *request);
+  std::memcpy(&whole, record.data(),
+              detailed ? std::min(record.size(), sizeof whole) : sizeof *request);
 
   if (!detailed && (s.open.live() == 0 || s.open.find(owner) == nullptr)) {
     const RequestId id = s.names.next_id(owner.tgid);

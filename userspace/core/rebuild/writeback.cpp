@@ -137,10 +137,23 @@ Status write_range(RebuildState& s, uint32_t cache, ByteRange range, const Write
 
 }  // namespace
 
+namespace {
+
+Status note_move(RebuildState& s, const wire_request_detail& record, RequestId id) {
+  const FileState* target = s.names.find_file(record.to_file);
+  const ByteRange range = moved_into(s, record);
+  if (target == nullptr || target->cache == kNone32 || length(range) == 0) return {};
+  const Writer writer{id, record.request.start_ns, record.request.header.time_ns};
+  return write_range(s, target->cache, range, writer);
+}
+
+}  // namespace
+
 Status note_write(RebuildState& s, const wire_request_detail& record, RequestId id,
                   const CacheVerdict& verdict, const FileState* file) {
-  if (file == nullptr || file->cache == kNone32) return {};
   const wire_request& request = record.request;
+  if (family(request.op) == OpFamily::kMove) return note_move(s, record, id);
+  if (file == nullptr || file->cache == kNone32) return {};
   const Writer writer{id, request.start_ns, request.header.time_ns};
   if (family(request.op) == OpFamily::kFault) {
     const ByteRange pages = fault_dirties(s, record);
@@ -148,7 +161,7 @@ Status note_write(RebuildState& s, const wire_request_detail& record, RequestId 
     return {};
   }
   if (family(request.op) != OpFamily::kWrite || request.offset == WIRE_UNKNOWN) return {};
-  uint64_t bytes = moved_bytes(request);
+  uint64_t bytes = moved_bytes(record);
   if (is_direct(s, request, file)) bytes = direct_fallback(s, record, verdict).bytes;
   ByteRange range = asked_range(request, s.context.page_size);
   if (bytes == 0 || length(range) < bytes) return {};

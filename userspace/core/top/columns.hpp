@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "bpf/wire.h"
+#include "bpf/wire_tally.h"
 #include "core/model/model.hpp"
 
 namespace iohops {

@@ -19,7 +19,9 @@ bool in_page_cache(const File& file) {
 // into the caller's pages. O_DIRECT means that only for files of a device: on a pipe it asks for
 // packets, and memory has no device to bypass to. That the kernel fell back to the page cache for a
 // direct request does not show in a tally.
+// To a socket "direct" is MSG_ZEROCOPY.
 bool copies(bool direct, const File& file) {
+  if (file.kind == FileKind::kSocket) return !direct;
   return !file.copies_nothing && (!direct || !in_page_cache(file));
 }
 
@@ -102,7 +104,8 @@ TopFigures TopTallies::difference(const wire_tally_key& key, const wire_tally& n
   f.requests = since(now.requests, before.requests);
   f.errors = since(now.errors, before.errors);
   f.returned_bytes = since(now.returned, before.returned);
-  if (known != nullptr && moves_data(key.op)) {
+  // What sendfile and its kin copy depends on both files, of which a tally knows one.
+  if (known != nullptr && moves_data(key.op) && family(key.op) != OpFamily::kMove) {
     f.judged_bytes = f.returned_bytes;
     if (copies(key.direct != 0, *known)) f.copy_bytes = f.returned_bytes;
   }

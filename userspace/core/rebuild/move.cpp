@@ -1,0 +1,148 @@
+// sendfile, splice, tee, vmsplice, copy_file_range: bytes that go from one descriptor to another
+// without passing the application. Whether they are copied on the way depends on both ends.
+#include "core/ops.hpp"
+#include "core/rebuild/state.hpp"
+
+namespace iohops {
+namespace {
+
+constexpr uint32_t kAccessMode = 3;  // O_ACCMODE; O_RDONLY is 0
+
+struct Step {
+  HopKind kind = HopKind::kRef;
+  Endpoint from = Endpoint::kKernel;
+  Endpoint to = Endpoint::kKernel;
+  Evidence evidence = Evidence::kDerived;
+};
+
+Endpoint endpoint_of(const FileState& file) {
+  if (uses_page_cache(file)) return Endpoint::kPageCache;
+  if (file.storage == Storage::kSocket) return Endpoint::kSocket;
+  return file.storage == Storage::kPipe ? Endpoint::kPipe : Endpoint::kKernel;
+}
+
+// Protocols that take pages as they are; the others copy them into packets of their own.
+bool takes_pages(const FileState& file) {
+  const SocketFacts socket(file.rdev);
+  if (socket.is_inet()) return socket.protocol == 6 || socket.protocol == 17;
+  return socket.is_unix() && socket.is_stream();
+}
+
+// procfs, character devices and the like fill pages for the pipe: a copy of their own.
+bool hands_out_pages(const FileState& file) {
+  if (file.storage == Storage::kMemory) return is_shared_memory(file.magic);
+  return file.storage != Storage::kDax && file.storage != Storage::kNone;
+}
+
+bool is_file(const FileState& file) {
+  return file.storage != Storage::kSocket && file.storage != Storage::kPipe &&
+         file.storage != Storage::kNone;
+}
+
+// copy_file_range on a file system that can let two files share their blocks: no page of the target
+// became dirty and nothing was read, so nothing was copied.
+bool shared_extents(const wire_request_detail& record, const FileState& target) {
+  return record.request.op == WIRE_OP_COPY_FILE_RANGE && can_share_extents(target.magic) &&
+         record.dirtied_bytes == 0 && record.added_bytes == 0;
+}
+
+Step vmsplice_step(const wire_request& request) {
+  if ((request.open_flags & kAccessMode) != 0)
+    return {HopKind::kRef, Endpoint::kUser, Endpoint::kPipe, Evidence::kDerived};
+  return {HopKind::kCpuCopy, Endpoint::kPipe, Endpoint::kUser, Evidence::kDerived};
+}
+
+// The last leg: from pages that `source` handed out, or that were filled from it.
+Step arrival(const wire_request_detail& record, const FileState& source, const FileState& target) {
+  const Endpoint from = endpoint_of(source);
+  if (shared_extents(record, target))
+    return {HopKind::kRef, Endpoint::kDevice, Endpoint::kDevice, Evidence::kInferred};
+  if (target.storage == Storage::kSocket) {
+    const bool pages = takes_pages(target);
+    return {pages ? HopKind::kRef : HopKind::kCpuCopy, from, Endpoint::kSocket,
+            pages ? Evidence::kDerived : Evidence::kInferred};
+  }
+  const bool copies = is_file(target) && (record.request.flags & WIRE_REQUEST_TO_DIRECT) == 0;
+  return {copies ? HopKind::kCpuCopy : HopKind::kRef, from, endpoint_of(target),
+          Evidence::kDerived};
+}
+
+void add_step(RebuildState& s, const Step& step, uint64_t bytes) {
+  Request& r = s.request;
+  Hop hop;
+  hop.kind = step.kind;
+  hop.evidence = step.evidence;
+  hop.from = step.from;
+  hop.to = step.to;
+  hop.bytes = bytes;
+  hop.at_ns = r.start_ns;
+  hop.end_ns = r.start_ns + r.duration_ns;
+  r.hops.push_back(hop);
+  if (step.kind != HopKind::kCpuCopy) return;
+  r.cpu_copies++;
+  r.cpu_copy_bytes += bytes;
+}
+
+Path path_of_copy(const FileState& source, const FileState& target) {
+  if (uses_page_cache(source) || uses_page_cache(target)) return Path::kBuffered;
+  if (source.storage == Storage::kSocket || target.storage == Storage::kSocket)
+    return Path::kSocket;
+  return source.storage == Storage::kPipe ? Path::kPipe : Path::kMemory;
+}
+
+void add_hops(RebuildState& s, const wire_request_detail& record, const FileState& source,
+              const FileState& target, uint64_t moved) {
+  const bool direct = is_direct(s, record.request, &source);
+  // What has no pages to hand out fills new ones; a direct read fills them by DMA.
+  if (!hands_out_pages(source) && source.storage != Storage::kNone && !direct) {
+    add_step(s, {HopKind::kCpuCopy, endpoint_of(source), Endpoint::kPipe, Evidence::kDerived},
+             moved);
+  }
+  if (target.storage != Storage::kNone) add_step(s, arrival(record, source, target), moved);
+  s.request.path = direct                    ? Path::kDirect
+                   : s.request.cpu_copies > 0 ? path_of_copy(source, target)
+                                              : Path::kZeroCopy;
+}
+
+}  // namespace
+
+void fill_move(RebuildState& s, const wire_request_detail& record, const HeldRequest* held,
+               const CacheVerdict& verdict, const FileState* file) {
+  Request& r = s.request;
+  const wire_request& request = record.request;
+  const uint64_t moved = moved_bytes(record);
+  const FileState* target = s.names.find_file(record.to_file);
+  const bool of_memory = request.op == WIRE_OP_VMSPLICE;
+  if (!of_memory) {
+    r.to_fd = record.to_fd;
+    r.to_file = target != nullptr ? target->id : 0;
+    const bool positioned = target != nullptr && is_file(*target);
+    if (positioned && record.to_offset != WIRE_UNKNOWN) r.to_offset = record.to_offset;
+  }
+  if (file != nullptr && uses_page_cache(*file)) {
+    wire_request_detail of_source = record;  // without the pages that the target got
+    if (!verdict.added) of_source.added_bytes = of_source.bios = 0;
+    const bool direct = is_direct(s, request, file);
+    r.cache = direct ? CacheOutcome::kBypass : outcome_of(of_source, held, verdict, moved);
+  }
+  if (moved == 0) return;
+  if (file == nullptr || (target == nullptr && !of_memory)) {
+    r.complete = false;  // where the bytes came from or went is not known: no copy is claimed
+    return;
+  }
+  if (!of_memory) return add_hops(s, record, *file, *target, moved);
+  add_step(s, vmsplice_step(request), moved);
+  r.path = r.cpu_copies > 0 ? Path::kPipe : Path::kZeroCopy;
+}
+
+ByteRange moved_into(RebuildState& s, const wire_request_detail& record) {
+  const FileState* target = s.names.find_file(record.to_file);
+  const uint64_t moved = moved_bytes(record);
+  if (target == nullptr || !uses_page_cache(*target) || record.to_offset == WIRE_UNKNOWN) return {};
+  if ((record.request.flags & WIRE_REQUEST_TO_DIRECT) != 0 || shared_extents(record, *target))
+    return {};
+  if (moved > UINT64_MAX - record.to_offset) return {};
+  return {record.to_offset, record.to_offset + moved};
+}
+
+}  // namespace iohops
