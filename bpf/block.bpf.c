@@ -24,7 +24,7 @@ static __always_inline int queue_bio(struct bio *bio)
 	struct bio_state new = {};
 	struct wire_bio_part *part = &new.part;
 	bool traced = is_traced(task_field(task, tgid)) && !(task_field(task, flags) & PF_KTHREAD);
-	struct thread_state *state = traced ? find_thread(task_field(task, pid)) : NULL;
+	struct thread_state *state = traced ? find_open(task) : NULL;
 	u64 key = (u64)bio;
 
 	if (!armed)
@@ -42,13 +42,14 @@ static __always_inline int queue_bio(struct bio *bio)
 		part->owner.tgid = task_field(task, tgid);
 		part->owner.tid = task_field(task, pid);
 	}
-	if (state && state->start_ns) {
+	if (state) {
 		if (is_mapped_buffer(state, part)) {
 			part->flags |= WIRE_BIO_USER;
 			part->ino = part->index = part->dev = part->file = 0;
 		}
 		bool direct = part->flags & WIRE_BIO_USER;
 
+		part->owner.tid = state->tid; /* of the submitter, if it is a ring's */
 		part->owner.start_ns = state->start_ns;
 		touch(state);
 		state->bios++;

@@ -64,6 +64,13 @@ static __always_inline bool is_asleep(struct task_struct *task)
 	return ((struct task_struct___pre_5_14 *)task)->state != 0;
 }
 
+static __always_inline bool is_interruptible(struct task_struct *task)
+{
+	if (bpf_core_field_exists(task->__state))
+		return task->__state & 1; /* TASK_INTERRUPTIBLE */
+	return ((struct task_struct___pre_5_14 *)task)->state & 1;
+}
+
 /* The disk hangs on the queue since 5.15 (d152c682f03c); before, on the request. */
 struct request___pre_5_17 {
 	struct gendisk *rq_disk;

@@ -69,7 +69,8 @@ static __always_inline struct thread_state *copying_thread(u64 id)
 	if (!is_traced(id >> 32))
 		return NULL;
 	state = find_thread(id);
-	return state && state->start_ns && WIRE_OP_COPIES(state->op) ? state : NULL;
+	state = state ? request_of(state) : NULL;
+	return state && WIRE_OP_COPIES(state->op) ? state : NULL;
 }
 
 static __always_inline int add_copy(u64 id, struct thread_state *state, u32 hook, u64 bytes)

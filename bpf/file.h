@@ -16,8 +16,13 @@
 /* BTF follows a pointer to a struct but not a pointer to a pointer, so a struct file out of the
  * descriptor table is a mere number to the verifier, and each field of it a probe read of 20 ns. The
  * cast costs nothing (the verifier turns it into a move) and makes them plain loads. */
+#ifdef WITHOUT_CASTS /* bpftool links no two objects that name one kernel function: the hot one has it */
+#define cast_to(type, address) ((type *)NULL)
+#define can_cast false
+#else
 extern void *bpf_rdonly_cast(const void *object, u32 btf_id) __ksym __weak;
 #define cast_to(type, address) ((type *)bpf_rdonly_cast((void *)(address), bpf_core_type_id_kernel(type)))
+#endif
 #define read_field(type, address, field) \
 	(can_cast ? cast_to(type, address)->field : BPF_CORE_READ((type *)(address), field))
 

@@ -99,6 +99,7 @@ struct task_struct {
 	u64 start_boottime;
 	unsigned long maj_flt;
 	char comm[16];
+	void *worker_private;
 	struct files_struct *files;
 	struct signal_struct *signal;
 	int exit_code;
@@ -223,6 +224,25 @@ struct request {
 	unsigned int __data_len;
 	u64 __sector;
 	struct bio *bio;
+};
+
+struct io_wq_work {
+	int cancel_seq;
+};
+struct io_worker {
+	struct io_wq_work *cur_work;
+};
+struct io_cqe {
+	u64 user_data;
+	int fd; /* in a union with the flags of the completion */
+};
+struct io_kiocb {
+	struct file *file;
+	u8 opcode;
+	u64 flags; /* the lowest 32 bits are older */
+	struct io_cqe cqe;
+	struct io_ring_ctx *ctx;
+	struct io_wq_work work;
 };
 
 struct linux_binprm {

@@ -145,9 +145,9 @@ static __always_inline void close_request(struct thread_state *state, u64 end_ns
 			record->to_offset = state->to_offset;
 			record->to_file = state->to_file;
 			record->to_fd = state->to_fd;
-			record->batch_ns = 0;
-			record->run_by = 0;
-			record->run_flags = 0;
+			record->batch_ns = state->batch_ns;
+			record->run_by = state->run_by;
+			record->run_flags = state->run_flags;
 			submit(record);
 			cpu = this_cpu_state();
 			if (cpu)

@@ -69,12 +69,18 @@ int BPF_PROG(sched_switch, bool preempted, struct task_struct *prev, struct task
 
 	if (is_traced(prev->tgid)) {
 		state = find_thread(prev->pid);
-		if (state && state->start_ns)
+		/* What a ring's request does in its submitter's context never waits to be woken by a signal: the
+		 * thread is done with it and waits for completions. */
+		if (state && state->running.address && !preempted && is_interruptible(prev))
+			state->running.address = 0;
+		state = state ? request_of(state) : rings_met ? worker_request(prev) : NULL;
+		if (state)
 			switch_out(state, prev, preempted);
 	}
 	if (is_traced(next->tgid)) {
 		state = find_thread(next->pid);
-		if (state && state->start_ns && state->out_ns)
+		state = state ? request_of(state) : rings_met ? worker_request(next) : NULL;
+		if (state && state->out_ns)
 			switch_in(state);
 	}
 	return 0;

@@ -62,6 +62,14 @@ struct known_file {
 #define KNOWN_FILES 4 /* a power of two */
 #define KNOWN_TARGET KNOWN_FILES
 
+/* A request that was submitted to a ring: io_uring's by its struct io_kiocb, libaio's by the address of the
+ * application's struct iocb. address == 0: none. */
+struct ring_key {
+	u64 address;
+	u32 tgid; /* libaio only */
+	u32 unused;
+};
+
 /* One traced thread. Only its own context touches it (its system calls, faults, and the scheduler
  * switching it), so no field needs an atomic. 16384 of them take 8 MiB of kernel memory. */
 struct thread_state {
@@ -83,7 +91,11 @@ struct thread_state {
 	u64 copy_argument; /* between the kprobe and the kretprobe of one: what its report needs */
 	u32 copying;	   /* and whether it is for user memory */
 	u32 unused;
-	u64 argument;	   /* what its end needs: the array of messages */
+	u64 argument;	   /* what its end needs: the array of messages, of iocbs, of events */
+	struct ring_key running; /* the request of a ring that the thread is working on for the moment */
+	u64 batch_ns;	   /* of such a request: see wire_request_detail */
+	u32 run_by;
+	u32 run_flags;
 	/* where sendfile and its kin put the bytes */
 	u64 to_offset;
 	u32 to_file;
@@ -113,12 +125,25 @@ struct thread_state {
 	u32 reserved;
 };
 
+static const struct thread_state new_thread = {};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, THREADS);
 	__type(key, u32);
 	__type(value, struct thread_state);
 } threads SEC(".maps") __weak;
+
+/* Requests on their way through a ring, each with a state of its own: what happens below them is gathered
+ * as it is for a thread's. */
+#define RING_REQUESTS 8192
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, RING_REQUESTS);
+	__type(key, struct ring_key);
+	__type(value, struct thread_state);
+} ring_requests SEC(".maps") __weak;
+bool rings_met __weak = false; /* never falls: only guards a lookup */
 
 /* Which thread owns a slot. Asked only when a thread is met for the first time: claiming in a hash
  * is atomic on kernels without atomic instructions in BPF (before 5.12). */

@@ -9,89 +9,11 @@
  * The pair costs every process on the machine its slow system-call path (SYSCALL_WORK_SYSCALL_TRACEPOINT
  * is set on every task), 130-150 ns of which our filter is 15-30: a per-syscall tracepoint is no cheaper.
  */
-#include "call.h"
+#include "aio.h"
 #include "mapping.h"
-#include "socket.h"
 #include "thread.h"
 
 char LICENSE[] SEC("license") __weak = "Dual BSD/GPL";
-
-#define S_IFMT 00170000
-#define OVERLAYFS_SUPER_MAGIC 0x794c7630
-
-/* What the network devices do for it finds its way back by the socket. */
-static __always_inline void meet_socket(struct thread_state *state, struct known_file *known)
-{
-	struct socket_owner owner = { .ino = known->ino, .tgid = state->tgid, .file = known->alias };
-	u64 sk = socket_of((struct inode *)known->inode);
-
-	if (sk && !bpf_map_update_elem(&sockets, &sk, &owner, BPF_ANY))
-		sockets_met = true;
-}
-
-/* First use of a file by this thread since it used another in its place. */
-static __noinline void meet_file(struct thread_state *state, struct known_file *known, u64 address)
-{
-	struct file *file = (void *)address;
-	struct inode *inode = BPF_CORE_READ(file, f_inode);
-
-	known->alias = file_alias(inode, BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt));
-	known->file = address;
-	known->inode = (u64)inode;
-	known->ino = BPF_CORE_READ(inode, i_ino);
-	known->dev = BPF_CORE_READ(inode, i_sb, s_dev);
-	known->stacked = BPF_CORE_READ(inode, i_sb, s_magic) == OVERLAYFS_SUPER_MAGIC;
-	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFSOCK && known->alias)
-		meet_socket(state, known);
-}
-
-/* The struct file that a descriptor stands for, remembered in `known`; 0: it cannot be resolved. */
-static __always_inline u64 know_file(struct thread_state *state, struct known_file *known, struct task_struct *task,
-				     s32 fd)
-{
-	u64 file = file_of_fd(task, fd);
-
-	if (!file)
-		return 0;
-	u64 inode = (u64)read_field(struct file, file, f_inode);
-
-	/* A struct file or an inode can be reused at its address; all three alike is the same file. */
-	if (known->file != file || known->inode != inode || !known->alias ||
-	    known->ino != read_field(struct inode, inode, i_ino))
-		meet_file(state, known, file);
-	return file;
-}
-
-static __always_inline void resolve_file(struct thread_state *state, struct task_struct *task)
-{
-	struct known_file *known = &state->known[state->fd & (KNOWN_FILES - 1)];
-	u64 file = know_file(state, known, task, state->fd);
-
-	if (!file) {
-		state->file = 0;
-		state->open_flags = 0;
-		if (state->fd >= 0)
-			state->flags |= WIRE_REQUEST_FILE_UNKNOWN;
-		return;
-	}
-	state->open_flags = read_field(struct file, file, f_flags);
-	state->file = known->alias;
-}
-
-/* Where sendfile and its kin put the bytes. */
-static __noinline void resolve_target(struct thread_state *state, struct task_struct *task)
-{
-	struct known_file *known = &state->known[KNOWN_TARGET];
-
-	u64 file = know_file(state, known, task, state->to_fd);
-
-	if (file) {
-		state->to_file = known->alias;
-		if (read_field(struct file, file, f_flags) & O_DIRECT)
-			state->flags |= WIRE_REQUEST_TO_DIRECT;
-	}
-	touch(state); /* its record has a detail */
-}
 
 /* msync names an address, not a descriptor. */
 static __always_inline void resolve_mapping(struct thread_state *state, struct task_struct *task, bool find_vma)
@@ -145,6 +67,8 @@ static __always_inline int enter(struct pt_regs *regs, long number, bool find_vm
 	if ((op & ~7) == WIRE_OP_SENDFILE)
 		resolve_target(state, task);
 	resolve_file(state, task);
+	if (op == WIRE_OP_IO_SUBMIT)
+		submit_batch(state);
 	return 0;
 }
 
@@ -173,33 +97,25 @@ static __always_inline u64 offset_from_position(const struct known_file *known, 
 	return begin < 0 ? WIRE_UNKNOWN : (u64)begin; /* a pipe or socket has no position */
 }
 
-/* MSG_ZEROCOPY is a wish: without SO_ZEROCOPY, or where the device takes no lists of pages, the stack
- * copies at once; where the packet is handed to a local receiver, later (skb_orphan_frags_rx). */
-static __always_inline void judge_zero_copy(struct thread_state *state)
-{
-	const struct known_file *known = &state->known[state->fd & (KNOWN_FILES - 1)];
-	struct sock *sk = known->alias == state->file ? (void *)socket_of((struct inode *)known->inode) : NULL;
-	u64 flag = bpf_core_enum_value(enum sock_flags, SOCK_ZEROCOPY);
-
-	if (!sk || !(BPF_CORE_READ(sk, __sk_common.skc_flags) >> flag & 1) ||
-	    !(BPF_CORE_READ(sk, sk_route_caps) & NETIF_F_SG))
-		return;
-	state->flags |= WIRE_REQUEST_ZEROCOPY;
-	if (BPF_CORE_READ(sk, sk_dst_cache, dev, flags) & IFF_LOOPBACK)
-		state->flags |= WIRE_REQUEST_LOOPBACK;
-}
-
 /* What only the end of a call tells, other than a read's or a write's. */
 static __noinline void finish_call(struct thread_state *state, s64 result)
 {
 	u32 op = state->op;
 
+	if (op >= WIRE_OP_IO_URING_ENTER) {
+		state->running.address = 0;
+		if (op == WIRE_OP_IO_SUBMIT)
+			end_batch(state, result);
+		else if (op != WIRE_OP_IO_URING_ENTER)
+			collect_events(state, result);
+		return;
+	}
 	if (op == WIRE_OP_SENDMMSG || op == WIRE_OP_RECVMMSG) {
 		touch(state);
 		state->map_last = result > 0 ? sum_messages(state->argument, result) : 0;
 	}
 	if (state->call_flags & MSG_ZEROCOPY && (op == WIRE_OP_SENDTO || op == WIRE_OP_SENDMSG || op == WIRE_OP_SENDMMSG))
-		judge_zero_copy(state);
+		judge_zero_copy(state, false);
 	if (tally || (op & ~7) != WIRE_OP_SENDFILE)
 		return;
 	if (state->to_offset == WIRE_UNKNOWN && state->to_file)
@@ -248,5 +164,6 @@ int syscall_leftovers(void *context)
 {
 	bpf_for_each_map_elem(&threads, close_leftover, NULL, 0);
 	bpf_for_each_map_elem(&more_threads, close_leftover, NULL, 0);
+	bpf_for_each_map_elem(&ring_requests, close_leftover, NULL, 0);
 	return 0;
 }

@@ -7,8 +7,6 @@
 
 #include "name.h"
 
-static const struct thread_state new_thread = {};
-
 /* First request of a thread: claim its slot, name it. Off the hot path. */
 static __noinline struct thread_state *add_thread(struct task_struct *task)
 {

@@ -9,6 +9,7 @@
 #include "emit.h"
 
 #define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
+#define PF_IO_WORKER 0x00000010
 
 static __always_inline bool is_traced(u32 tgid)
 {
@@ -33,7 +34,38 @@ static __always_inline struct thread_state *find_thread(u32 tid)
 	return NULL;
 }
 
-/* The thread's state if it has a request open that is not a page fault waiting to be closed. */
+/* What a thread of io_uring's pool works on. It belongs to the process but makes no system calls. */
+static __always_inline struct thread_state *worker_request(struct task_struct *task)
+{
+	struct ring_key key = {};
+	struct io_worker *worker;
+	u64 work;
+
+	/* The thread pool works for the process itself since 5.12; the pointer has its name since 5.17. */
+	if (!bpf_core_field_exists(task->worker_private) || !bpf_core_field_exists(((struct io_worker *)0)->cur_work) ||
+	    !bpf_core_field_exists(((struct io_kiocb *)0)->work) || !(task_field(task, flags) & PF_IO_WORKER))
+		return NULL;
+	worker = BPF_CORE_READ(task, worker_private);
+	work = worker ? (u64)BPF_CORE_READ(worker, cur_work) : 0;
+	if (!work)
+		return NULL;
+	key.address = work - bpf_core_field_offset(struct io_kiocb, work);
+	return bpf_map_lookup_elem(&ring_requests, &key);
+}
+
+/* What the thread works on: a request of a ring, or its own. */
+static __always_inline struct thread_state *request_of(struct thread_state *state)
+{
+	if (state->running.address) {
+		struct thread_state *request = bpf_map_lookup_elem(&ring_requests, &state->running);
+
+		if (request)
+			return request;
+	}
+	return state->start_ns ? state : NULL;
+}
+
+/* The request that the task works on; a page fault that waits to be closed is one, too. */
 static __always_inline struct thread_state *find_open(struct task_struct *task)
 {
 	struct thread_state *state;
@@ -41,7 +73,9 @@ static __always_inline struct thread_state *find_open(struct task_struct *task)
 	if (!is_traced(task_field(task, tgid)))
 		return NULL;
 	state = find_thread(task_field(task, pid));
-	return state && state->start_ns ? state : NULL;
+	if (state)
+		return request_of(state);
+	return rings_met ? worker_request(task) : NULL;
 }
 
 static __always_inline void remove_thread(u32 tid)

@@ -128,6 +128,7 @@ enum {
 	WIRE_REQUEST_LOOPBACK = 512,	/* MSG_ZEROCOPY: the socket's route is the loopback device */
 	WIRE_REQUEST_ZEROCOPY = 1024,	/* MSG_ZEROCOPY: SO_ZEROCOPY is on, and the device takes page lists */
 	WIRE_REQUEST_TO_DIRECT = 2048,	/* sendfile and its kin: the target is open with O_DIRECT */
+	WIRE_REQUEST_MULTISHOT = 4096,	/* io_uring: one completion of several of the same submission */
 };
 
 /* One request, written when it ended: header.time_ns is the end. A page-cache hit needs no more. */
@@ -313,7 +314,8 @@ enum wire_loss {
 	/* The kernel never told that a bio had completed: it runs no program while it interrupts a task
 	 * that tracing must not see (a sandbox's own), or the request was torn down. */
 	WIRE_LOSS_COMPLETION = 12,
-	WIRE_LOSS_CAUSES = 13,
+	WIRE_LOSS_RINGS_FULL = 13, /* no room for a request of io_uring or libaio: it is not seen */
+	WIRE_LOSS_CAUSES = 14,
 };
 
 struct wire_loss_record {

@@ -2,8 +2,6 @@
 import collections
 import json
 import os
-import subprocess
-import sys
 
 from lib import MESSAGES, MOVES, TMP, Trace, equal, iohops
 

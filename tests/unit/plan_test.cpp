@@ -39,6 +39,11 @@ Features linux_6_18() {
       {"block_bio_queue", {"struct bio *"}},
       {"net_dev_start_xmit", {"const struct sk_buff *", "const struct net_device *"}},
       {"skb_copy_datagram_iovec", {"const struct sk_buff *", "int"}},
+      {"io_uring_submit_req", {"struct io_kiocb *"}},
+      {"io_uring_queue_async_work", {"struct io_kiocb *", "int"}},
+      {"io_uring_complete", {"struct io_ring_ctx *", "void *", "struct io_uring_cqe *"}},
+      {"iomap_dio_rw_begin", {"struct kiocb *", "struct iov_iter *", "unsigned int", "size_t"}},
+      {"iomap_dio_complete", {"struct kiocb *", "int", "ssize_t"}},
       {"block_split", {"struct bio *", "unsigned int"}},
       {"block_rq_insert", {"struct request *"}},
       {"block_rq_issue", {"struct request *"}},
@@ -212,6 +217,21 @@ TEST(Plan, what_the_kernel_refuses_later_is_missing_too) {
   const auto hooks = plan.hooks();
   EXPECT_EQ(std::count(hooks.begin(), hooks.end(), "sys_enter"), 0);
   EXPECT_EQ(std::count(hooks.begin(), hooks.end(), "sys_exit"), 1);
+}
+
+TEST(Plan, requests_of_io_uring_complete_in_one_of_two_ways) {
+  Features features = linux_6_18();
+  EXPECT_TRUE(make_plan(features).enabled("uring_done"));
+  features.tracepoints["io_uring_complete"] = {"void *", "void *", "u64", "int", "unsigned int"};
+  features.tracepoints.erase("io_uring_submit_req");
+  features.tracepoints["io_uring_submit_sqe"] = {"struct io_kiocb *", "bool"};
+  const Plan plan = make_plan(features);
+  EXPECT_TRUE(plan.enabled("uring_complete"));
+  EXPECT_TRUE(plan.enabled("uring_submit_sqe"));
+  EXPECT_TRUE(plan.missing().empty());
+  // 5.10 names no request.
+  features.tracepoints["io_uring_submit_sqe"] = {"void *", "u8", "u64", "bool", "bool"};
+  EXPECT_FALSE(make_plan(features).attached("io_uring_submit_sqe"));
 }
 
 TEST(Plan, dma_mappings_are_taken_by_page_or_by_physical_address) {

@@ -69,6 +69,13 @@ Call& Call::moves(uint64_t bytes) {
   return *this;
 }
 
+Call& Call::submitted_by(const wire_owner& batch, uint32_t run_by, uint32_t run_flags) {
+  record_.batch_ns = batch.start_ns;
+  record_.run_by = run_by;
+  record_.run_flags = run_flags;
+  return *this;
+}
+
 Call& Call::on_thread(uint32_t tid) {
   owner_.tid = tid;
   return *this;
@@ -172,7 +179,7 @@ uint64_t Call::ends(int64_t result, uint16_t flags) {
   if (all) record_.request.flags |= WIRE_REQUEST_COPIED;
   const bool touched = (record_.copied_bytes != 0 && !all) || record_.bios != 0 ||
                        record_.page_runs != 0 || record_.waits != 0 || record_.dirtied_bytes != 0 ||
-                       record_.to_fd != 0 || record_.moved_bytes != 0;
+                       record_.to_fd != 0 || record_.run_by != 0 || record_.moved_bytes != 0;
   if (touched) {
     record_.request.flags |= WIRE_REQUEST_DETAIL;
     record_.request.header = {end, WIRE_REQUEST, sizeof record_, 0};

@@ -69,6 +69,8 @@ class Call {
   Call& to(const NamedFile& file, uint64_t offset = WIRE_UNKNOWN);  // sendfile and its kin
   Call& called_with(uint32_t call_flags);
   Call& moves(uint64_t bytes);  // what a result that counts messages does not say
+  // Submitted to a ring by the call `batch` (nobody: by a polling thread), worked on by `run_by`.
+  Call& submitted_by(const wire_owner& batch, uint32_t run_by, uint32_t run_flags = 0);
   Call& waits(wire_wait_reason reason, uint64_t ns);
   Bio reads(uint64_t first_page, uint64_t pages, uint32_t op_flags = 0);
   Bio writes(uint64_t first_page, uint64_t pages, uint32_t op_flags = 0);

@@ -30,14 +30,6 @@ std::vector<std::string> split_at_commas(const std::vector<std::string>& values)
   return words;
 }
 
-// Names of all operations, in the order of the wire format.
-std::vector<std::string_view> op_names() {
-  std::vector<std::string_view> names;
-  for (uint16_t op = 1; op < WIRE_OP_DEVICE; ++op)
-    if (const std::string_view name = op_name(op); parse_op(name) == op) names.push_back(name);
-  return names;
-}
-
 Status check_op(const std::string& wanted) {
   std::string all;
   for (std::string_view name : op_names()) {

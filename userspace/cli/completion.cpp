@@ -52,10 +52,8 @@ std::vector<std::string> choices_of(const std::string& type) {
 }
 
 std::vector<std::string> all_ops() {
-  std::vector<std::string> names;
-  for (uint16_t op = 1; op < WIRE_OP_DEVICE; ++op)
-    if (parse_op(op_name(op)) == op) names.emplace_back(op_name(op));
-  return names;
+  const std::vector<std::string_view> names = op_names();
+  return {names.begin(), names.end()};
 }
 
 Word word_of(const CLI::Option& option) {

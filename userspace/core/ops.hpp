@@ -3,8 +3,8 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string_view>
+#include <vector>
 
 #include "bpf/wire.h"
 
@@ -16,7 +16,7 @@ enum class OpFamily : uint8_t { kOther, kRead, kWrite, kSync, kFault, kMove, kPo
 
 OpFamily family(uint16_t op);
 std::string_view op_name(uint16_t op);  // "pread64"; "unknown" for a value without a name
-std::optional<uint16_t> parse_op(std::string_view name);
+std::vector<std::string_view> op_names();  // all that a trace can have
 
 // A positive result is a count of bytes (of messages: see counts_messages).
 inline bool moves_data(uint16_t op) {
@@ -26,7 +26,9 @@ inline bool moves_data(uint16_t op) {
 inline bool counts_messages(uint16_t op) {
   return op == WIRE_OP_SENDMMSG || op == WIRE_OP_RECVMMSG;
 }
-inline bool is_message(uint16_t op) { return op >= WIRE_OP_SENDTO && op <= WIRE_OP_RECVMMSG; }
+bool is_message(uint16_t op);  // on sockets only
+// Submitted to a ring, not a call of its own: its mode switches are those of the call that did.
+inline bool is_ringed(uint16_t op) { return op >= WIRE_OP_URING; }
 
 // "ring_request", ... for enum wire_loss; "unknown" for a value without a name.
 std::string_view loss_name(uint32_t cause);

@@ -27,6 +27,10 @@ constexpr std::string_view kIssueLost =
 constexpr std::string_view kUserFaultLost = "page faults on file mappings";
 constexpr std::string_view kFaultLost =
     "file and offset of page faults that add no page to the page cache";
+constexpr std::string_view kRingLost =
+    "requests of io_uring: what they do counts as io_uring_enter's, or nobody's";
+constexpr std::string_view kBatchLost =
+    "to which of several requests of one io_submit device work belongs: it is io_submit's";
 constexpr std::string_view kMapLost =
     "that the DMA layer maps the memory of NVMe disks: their DMA is derived";
 
@@ -209,6 +213,38 @@ constexpr ProgramSpec kPrograms[] = {
      .tracepoint = "skb_copy_datagram_iovec",
      .arguments = "const struct sk_buff *, int",
      .lost = "through which network device received bytes came"},
+    {.program = "uring_submit",
+     .tracepoint = "io_uring_submit_req",
+     .arguments = "struct io_kiocb *",
+     .lost = kRingLost,
+     .group = "uring_submit"},
+    {.program = "uring_submit_sqe",
+     .tracepoint = "io_uring_submit_sqe",
+     .arguments = "struct io_kiocb *",
+     .lost = kRingLost,
+     .group = "uring_submit"},
+    {.program = "uring_punt",
+     .tracepoint = "io_uring_queue_async_work",
+     .arguments = "struct io_kiocb *",
+     .lost = "which requests of io_uring its thread pool works on"},
+    {.program = "uring_complete",
+     .tracepoint = "io_uring_complete",
+     .arguments = "_, _, _, int",
+     .lost = kRingLost,
+     .group = "uring_complete"},
+    {.program = "uring_done",
+     .tracepoint = "io_uring_complete",
+     .arguments = "_, _, struct io_uring_cqe *",
+     .lost = kRingLost,
+     .group = "uring_complete"},
+    {.program = "aio_begin",
+     .tracepoint = "iomap_dio_rw_begin",
+     .arguments = "struct kiocb *",
+     .lost = kBatchLost},
+    {.program = "aio_complete",
+     .tracepoint = "iomap_dio_complete",
+     .arguments = "struct kiocb *",
+     .lost = "when a request of libaio was over: it ends when it is collected"},
     {.program = "dma_map_page",
      .tracepoint = "dma_map_page",
      .arguments = "struct device *, phys_addr_t, dma_addr_t, size_t",

@@ -30,6 +30,25 @@ Hop read_hop(Fields& fields) {
   return hop;
 }
 
+template <size_t N>
+uint32_t bit_named(const std::array<std::string_view, N>& names, std::string_view name) {
+  for (size_t i = 0; i < N; ++i) {
+    if (names[i] == name) return 1U << i;
+  }
+  return 0;
+}
+
+RingFacts read_ring(Fields& fields) {
+  RingFacts ring;
+  if (!fields.maybe_text("batch").empty()) ring.batch = fields.request_id("batch");
+  fields.texts("run_by", [&](std::string_view name) { ring.run_by |= bit_named(kRunnerNames, name); });
+  fields.texts("flags", [&](std::string_view name) {
+    ring.flags |= bit_named(kRingFlagNames, name);
+    ring.multishot = ring.multishot || name == "multishot";
+  });
+  return ring;
+}
+
 std::vector<Share> read_shares(Fields& fields, std::string_view key) {
   std::vector<Share> shares;
   fields.objects(key, [&](Fields& share) {
@@ -116,6 +135,11 @@ Status JsonRecords::request(Fields& fields) {
   r.major_fault = fault && fields.flag("major_fault");
   r.write_fault = fault && fields.flag("write_fault");
   r.ended = fields.maybe_text("ended");
+  r.ring.reset();
+  if (fields.present("ring")) {
+    Fields ring = fields.object("ring");
+    r.ring = read_ring(ring);
+  }
   r.to_fd = fields.present("to_fd") ? fields.i32("to_fd") : -1;
   r.to_file = fields.present("to_file") ? fields.file("to_file") : 0;
   r.to_offset = fields.maybe_u64("to_offset");

@@ -182,6 +182,35 @@ void JsonWriter::outcome(const Request& request) {
   if (!request.ended.empty()) name("ended", request.ended);
 }
 
+namespace {
+
+template <size_t N>
+void name_bits(JsonLine& json, const std::array<std::string_view, N>& names, uint32_t bits,
+               bool more) {
+  for (size_t i = 0; i < N; ++i) {
+    if ((bits >> i & 1) == 0) continue;
+    json << std::string_view(more ? ",\"" : "\"") << names[i] << "\"";
+    more = true;
+  }
+}
+
+}  // namespace
+
+void JsonWriter::ring(const RingFacts& ring) {
+  JsonLine json = line(kRecordRoom);
+  json << R"(,"ring":{"batch":)";
+  if (ring.batch)
+    json << *ring.batch;
+  else
+    json << "null";
+  json << R"(,"run_by":[)";
+  name_bits(json, kRunnerNames, ring.run_by, false);
+  json << R"(],"flags":[)" << std::string_view(ring.multishot ? "\"multishot\"" : "");
+  name_bits(json, kRingFlagNames, ring.flags, ring.multishot);
+  json << "]}";
+  buffer_->done(json);
+}
+
 void JsonWriter::destination(const Request& request) {
   JsonLine json = line(kRecordRoom);
   if (request.to_file != 0 || request.to_fd >= 0) {
@@ -223,6 +252,7 @@ Status JsonWriter::request(const Request& request) {
   if (request.result < 0 || request.submit == Submit::kPageFault || !request.ended.empty()) {
     outcome(request);
   }
+  if (request.ring) ring(*request.ring);
   if (request.to_file != 0 || request.to_fd >= 0 || request.moved) {
     destination(request);
   }

@@ -49,6 +49,7 @@ class JsonWriter : public Sink {
   void hop(const Hop&);
   void outcome(const Request&);
   void destination(const Request&);
+  void ring(const RingFacts&);
   void shares(const std::vector<Share>&);
 
   Form form_;

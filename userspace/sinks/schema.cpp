@@ -160,6 +160,15 @@ constexpr std::string_view kSchema = R"json({
         "result": {"description": "as the call returned it: negative is -errno", "$ref": "#/$defs/i64"},
         "moves_data": {"description": "a positive result is a count of bytes, unless moved_bytes is there", "type": "boolean"},
         "moved_bytes": {"description": "only where the result says something else: the bytes that were moved", "$ref": "#/$defs/count"},
+        "ring": {
+          "description": "requests of io_uring and libaio: the system call that submitted it (null: a polling thread did), and who worked on it",
+          "type": "object", "required": ["batch", "run_by", "flags"],
+          "properties": {
+            "batch": {"anyOf": [{"$ref": "#/$defs/request_id"}, {"type": "null"}]},
+            "run_by": {"type": "array", "items": {"enum": ["submitter", "worker", "poller", "later"]}},
+            "flags": {"type": "array", "items": {"enum": ["multishot", "fixed_file", "drain", "link", "hardlink", "async", "buffer_select", "skip_success"]}}
+          }
+        },
         "to_fd": {"description": "sendfile and its kin: where the bytes went; fd, file and offset are where they came from", "$ref": "#/$defs/i32"},
         "to_file": {"$ref": "#/$defs/file_id_or_null"}, "to_offset": {"$ref": "#/$defs/count_or_null"},
         "error": {"description": "the name of the errno, if it is a common one", "type": "string", "pattern": "^E[A-Z0-9]+$"},

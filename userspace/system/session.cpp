@@ -60,6 +60,10 @@ void number_syscalls(uint8_t* op_of) {
   op_of[SYS_pselect6] = WIRE_OP_PSELECT6;
   op_of[SYS_epoll_pwait] = WIRE_OP_EPOLL_PWAIT;
   op_of[441] = WIRE_OP_EPOLL_PWAIT2;  // the number is the same everywhere; older headers lack it
+  op_of[SYS_io_uring_enter] = WIRE_OP_IO_URING_ENTER;
+  op_of[SYS_io_submit] = WIRE_OP_IO_SUBMIT;
+  op_of[SYS_io_getevents] = WIRE_OP_IO_GETEVENTS;
+  op_of[SYS_io_pgetevents] = WIRE_OP_IO_PGETEVENTS;
 #ifdef SYS_poll  // not on arm64
   op_of[SYS_poll] = WIRE_OP_POLL;
   op_of[SYS_select] = WIRE_OP_SELECT;

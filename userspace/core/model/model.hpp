@@ -109,6 +109,17 @@ struct File {
   bool copies_nothing = false;  // /dev/null and the like; live only, not in JSON
 };
 
+// How a request went through io_uring or libaio.
+struct RingFacts {
+  std::optional<RequestId> batch;  // the system call that submitted it; none: a polling thread did
+  uint32_t run_by = 0;             // enum wire_runner, or-ed
+  uint32_t flags = 0;              // IOSQE_*, as bits
+  bool multishot = false;          // one completion of several of one submission
+};
+inline constexpr std::array<std::string_view, 4> kRunnerNames{"submitter", "worker", "poller", "later"};
+inline constexpr std::array<std::string_view, 7> kRingFlagNames{
+    "fixed_file", "drain", "link", "hardlink", "async", "buffer_select", "skip_success"};
+
 struct Request {
   RequestId id;
   uint32_t tid = 0;
@@ -124,6 +135,7 @@ struct Request {
   int32_t to_fd = -1;
   uint32_t to_file = 0;
   std::optional<uint64_t> to_offset;
+  std::optional<RingFacts> ring;
   // Bytes that it moved where the result says something else (messages; more than the buffer takes).
   std::optional<uint64_t> moved;
   uint64_t start_ns = 0;

@@ -13,7 +13,8 @@ constexpr uint32_t kRwfSync = 2 | 4;  // RWF_DSYNC | RWF_SYNC (linux/fs.h)
 
 bool asks_for_sync(const wire_request& request) {
   if (family(request.op) == OpFamily::kSync) return true;
-  const bool has_rwf = request.op == WIRE_OP_PWRITEV2;
+  const bool has_rwf = request.op == WIRE_OP_PWRITEV2 ||
+                       (is_ringed(request.op) && !is_message(request.op));
   return (request.open_flags & kODsync) != 0 || (has_rwf && (request.call_flags & kRwfSync) != 0);
 }
 

@@ -28,6 +28,7 @@ struct CacheVerdict {
 struct HeldRequest {
   wire_owner owner{};
   RequestId id;
+  RequestId batch;     // the call that submitted it to a ring, seq 0: none is known
   bool ended = false;  // its own record has been seen
   bool io_waited = false;
   bool crowded = false;          // it had more hops than are kept

@@ -72,6 +72,8 @@ struct RebuildState {
 inline constexpr size_t kMaxHops = 16384;
 // How long a completed transfer waits for the requests that wrote its pages.
 inline constexpr uint64_t kClaimWaitNs = 2'000'000'000;
+// How long after a submitting call began its record can still be missing.
+inline constexpr uint64_t kBatchWaitNs = 5'000'000'000;
 // How long a request waits for its bios after transfer records were lost.
 inline constexpr uint64_t kLostBioWaitNs = 5'000'000'000;
 

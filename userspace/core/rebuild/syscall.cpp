@@ -17,6 +17,12 @@ bool has_offset(const FileState* file) {
   return file == nullptr || (file->storage != Storage::kSocket && file->storage != Storage::kPipe);
 }
 
+Submit submit_of(uint16_t op) {
+  if (family(op) == OpFamily::kFault) return Submit::kPageFault;
+  if (op >= WIRE_OP_AIO) return Submit::kLibaio;
+  return is_ringed(op) ? Submit::kIoUring : Submit::kSyscall;
+}
+
 void fill_identity(RebuildState& s, const wire_request& request, RequestId id,
                    const FileState* file) {
   Request& r = s.request;
@@ -24,7 +30,7 @@ void fill_identity(RebuildState& s, const wire_request& request, RequestId id,
   r.tid = request.tid;
   r.comm = s.names.comm(request.tgid, request.tid);
   r.op = op_name(request.op);
-  r.submit = family(request.op) == OpFamily::kFault ? Submit::kPageFault : Submit::kSyscall;
+  r.submit = submit_of(request.op);
   r.fd = request.fd;
   r.file = file != nullptr ? file->id : 0;
   r.offset.reset();
@@ -41,6 +47,8 @@ void fill_identity(RebuildState& s, const wire_request& request, RequestId id,
   r.start_ns = s.since_start(request.start_ns);
   r.duration_ns = std::max(s.since_start(request.header.time_ns), r.start_ns) - r.start_ns;
   r.mode_switches = unfinished(request) ? 1 : 2;  // into the kernel, and back if it came back
+  if (is_ringed(request.op)) r.mode_switches = 0;
+  r.ring.reset();
   r.moves_data = moves_data(request.op);
   r.ended = {};
   if ((request.flags & WIRE_REQUEST_ABORTED) != 0) r.ended = "aborted";
@@ -190,6 +198,15 @@ void add_held_hops(RebuildState& s, const HeldRequest* held) {
                    [](const Hop& a, const Hop& b) { return a.at_ns < b.at_ns; });
 }
 
+void fill_ring(Request& r, const wire_request_detail& record, const HeldRequest* held) {
+  RingFacts ring;
+  if (held != nullptr && held->batch.seq != 0) ring.batch = held->batch;
+  ring.run_by = record.run_by;
+  ring.flags = record.run_flags;
+  ring.multishot = (record.request.flags & WIRE_REQUEST_MULTISHOT) != 0;
+  r.ring = ring;
+}
+
 // The one place where a request is put together; `held` is what was gathered below it, if anything.
 Status hand_out(RebuildState& s, const wire_request_detail& record, RequestId id,
                 const HeldRequest* held, bool complete) {
@@ -226,6 +243,7 @@ Status hand_out(RebuildState& s, const wire_request_detail& record, RequestId id
     if (!unfinished(request)) add_fault_hops(s, request, file);
   }
   add_held_hops(s, held);
+  if (is_ringed(request.op)) fill_ring(r, record, held);
   return s.sink.request(r);
 }
 
@@ -309,6 +327,24 @@ Result<OpenTable::Entry> mention(RebuildState& s, const wire_owner& owner) {
   return entry;
 }
 
+namespace {
+
+// The call that submitted a request of a ring; seq 0: not known. Its own record comes later if it is
+// still running; one that is over and forgotten must not be made up again.
+Result<RequestId> batch_of(RebuildState& s, const wire_request_detail& record) {
+  const wire_request& request = record.request;
+  const wire_owner batch{request.tgid, request.tid, record.batch_ns};
+  if (!is_ringed(request.op) || record.batch_ns == 0) return RequestId{};
+  if (const OpenTable::Entry* entry = s.open.find(batch)) return entry->id;
+  const bool recent = request.header.time_ns < record.batch_ns + kBatchWaitNs;
+  if (!recent || (record.run_by & WIRE_RUN_LATER) != 0) return RequestId{};
+  auto made = mention(s, batch);
+  if (!made) return made.error();
+  return made->id;
+}
+
+}  // namespace
+
 Status on_request(RebuildState& s, Record record) {
   const auto* request = view<wire_request>(record);
   const bool detailed = (request->flags & WIRE_REQUEST_DETAIL) != 0;
@@ -317,18 +353,23 @@ Status on_request(RebuildState& s, Record record) {
   std::memcpy(&whole, record.data(),
               detailed ? std::min(record.size(), sizeof whole) : sizeof *request);
 
-  if (!detailed && (s.open.live() == 0 || s.open.find(owner) == nullptr)) {
+  // The calls that submit are remembered: their requests name them.
+  const bool submits = family(request->op) == OpFamily::kRing;
+  if (!detailed && !submits && (s.open.live() == 0 || s.open.find(owner) == nullptr)) {
     const RequestId id = s.names.next_id(owner.tgid);
     const FileState* file = s.names.find_file(request->file);
     if (Status status = note_write(s, whole, id, {}, file); !status) return status;
     return hand_out(s, whole, id, nullptr, true);
   }
+  const Result<RequestId> batch = batch_of(s, whole);
+  if (!batch) return batch.error();
   auto entry = mention(s, owner);
   if (!entry) return entry.error();
   if (entry->slot == OpenTable::kReleased) return {};  // given up, or told twice
   HeldRequest& held = s.open[entry->slot];
   if (held.ended) return {};
   held.ended = true;
+  held.batch = *batch;
   held.record = whole;
   if (whole.run.pages > 0) on_pages(s, held, whole.run);
   FileState* file = s.names.find_file(request->file);

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+ *
+ * From a request's descriptors to its files, and from its socket to whether zero copy was granted.
+ */
+#ifndef IOHOPS_DESCRIPTOR_H
+#define IOHOPS_DESCRIPTOR_H
+
+#include "file.h"
+#include "request.h"
+
+#define S_IFMT 00170000
+#define OVERLAYFS_SUPER_MAGIC 0x794c7630
+
+/* What the network devices do for it finds its way back by the socket. */
+static __always_inline void meet_socket(struct thread_state *state, struct known_file *known)
+{
+	struct socket_owner owner = { .ino = known->ino, .tgid = state->tgid, .file = known->alias };
+	u64 sk = socket_of((struct inode *)known->inode);
+
+	if (sk && !bpf_map_update_elem(&sockets, &sk, &owner, BPF_ANY))
+		sockets_met = true;
+}
+
+/* First use of a file by this thread since it used another in its place. */
+static __noinline void meet_file(struct thread_state *state, struct known_file *known, u64 address)
+{
+	struct file *file = (void *)address;
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+
+	known->alias = file_alias(inode, BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt));
+	known->file = address;
+	known->inode = (u64)inode;
+	known->ino = BPF_CORE_READ(inode, i_ino);
+	known->dev = BPF_CORE_READ(inode, i_sb, s_dev);
+	known->stacked = BPF_CORE_READ(inode, i_sb, s_magic) == OVERLAYFS_SUPER_MAGIC;
+	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFSOCK && known->alias)
+		meet_socket(state, known);
+}
+
+/* The struct file that a descriptor stands for, remembered in `known`; 0: it cannot be resolved. */
+static __always_inline u64 know_file(struct thread_state *state, struct known_file *known, struct task_struct *task,
+				     s32 fd)
+{
+	u64 file = file_of_fd(task, fd);
+
+	if (!file)
+		return 0;
+	u64 inode = (u64)read_field(struct file, file, f_inode);
+
+	/* A struct file or an inode can be reused at its address; all three alike is the same file. */
+	if (known->file != file || known->inode != inode || !known->alias ||
+	    known->ino != read_field(struct inode, inode, i_ino))
+		meet_file(state, known, file);
+	return file;
+}
+
+static __always_inline void resolve_file(struct thread_state *state, struct task_struct *task)
+{
+	struct known_file *known = &state->known[state->fd & (KNOWN_FILES - 1)];
+	u64 file = know_file(state, known, task, state->fd);
+
+	if (!file) {
+		state->file = 0;
+		state->open_flags = 0;
+		if (state->fd >= 0)
+			state->flags |= WIRE_REQUEST_FILE_UNKNOWN;
+		return;
+	}
+	state->open_flags = read_field(struct file, file, f_flags);
+	state->file = known->alias;
+}
+
+/* Where sendfile and its kin put the bytes. */
+static __noinline __attribute__((unused)) void resolve_target(struct thread_state *state, struct task_struct *task)
+{
+	struct known_file *known = &state->known[KNOWN_TARGET];
+
+	u64 file = know_file(state, known, task, state->to_fd);
+
+	if (file) {
+		state->to_file = known->alias;
+		if (read_field(struct file, file, f_flags) & O_DIRECT)
+			state->flags |= WIRE_REQUEST_TO_DIRECT;
+	}
+	touch(state); /* its record has a detail */
+}
+
+/* MSG_ZEROCOPY is a wish: without SO_ZEROCOPY, or where the device takes no lists of pages, the stack
+ * copies at once; where the packet is handed to a local receiver, later (skb_orphan_frags_rx).
+ * `asked_for`: io_uring's own operations need no SO_ZEROCOPY. */
+static __always_inline void judge_zero_copy(struct thread_state *state, bool asked_for)
+{
+	const struct known_file *known = &state->known[state->fd & (KNOWN_FILES - 1)];
+	struct sock *sk = known->alias == state->file ? (void *)socket_of((struct inode *)known->inode) : NULL;
+	u64 flag = bpf_core_enum_value(enum sock_flags, SOCK_ZEROCOPY);
+
+	if (!sk || !(asked_for || BPF_CORE_READ(sk, __sk_common.skc_flags) >> flag & 1) ||
+	    !(BPF_CORE_READ(sk, sk_route_caps) & NETIF_F_SG))
+		return;
+	state->flags |= WIRE_REQUEST_ZEROCOPY;
+	if (BPF_CORE_READ(sk, sk_dst_cache, dev, flags) & IFF_LOOPBACK)
+		state->flags |= WIRE_REQUEST_LOOPBACK;
+}
+
+#endif /* IOHOPS_DESCRIPTOR_H */

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+ *
+ * A request of a ring from its submission on: a state of its own, in which what happens below it is
+ * gathered as it is in a thread's.
+ */
+#ifndef IOHOPS_RING_H
+#define IOHOPS_RING_H
+
+#include "descriptor.h"
+
+/* A new request of `key`, submitted by the thread; NULL: no room (counted). What had the key before has
+ * ended without telling (no completion was asked for, or nobody collected it). */
+static __noinline struct thread_state *submit_request(struct thread_state *thread, const struct ring_key *key, u16 op)
+{
+	struct thread_state *request = bpf_map_lookup_elem(&ring_requests, key);
+	u64 now = bpf_ktime_get_ns();
+
+	if (request && request->start_ns)
+		close_request(request, request->last_event_ns ?: now, 0, request->offset, WIRE_REQUEST_END_UNKNOWN);
+	if (!request) {
+		bpf_map_update_elem(&ring_requests, key, &new_thread, BPF_NOEXIST);
+		request = bpf_map_lookup_elem(&ring_requests, key);
+		if (!request) {
+			count_loss(WIRE_LOSS_RINGS_FULL);
+			return NULL;
+		}
+	}
+	rings_met = true;
+	open_request(request, now, op);
+	touch(request); /* its record has a detail */
+	request->tgid = thread->tgid;
+	request->tid = thread->tid;
+	request->fd = -1;
+	request->file = 0;
+	request->open_flags = 0;
+	request->buffer = 0;
+	request->requested = WIRE_UNKNOWN;
+	request->offset = WIRE_UNKNOWN;
+	request->segments = 1;
+	request->call_flags = 0;
+	request->to_offset = WIRE_UNKNOWN;
+	request->to_fd = -1;
+	request->last_event_ns = 0;
+	request->run_flags = 0;
+	request->batch_ns = thread->start_ns;
+	request->run_by = thread->start_ns ? WIRE_RUN_SUBMITTER : WIRE_RUN_POLLER;
+	return request;
+}
+
+/* The file of the request's descriptor, looked up where the thread remembers its files. */
+static __always_inline void resolve_request(struct thread_state *request, struct thread_state *thread,
+					    struct task_struct *task)
+{
+	u32 slot = request->fd & (KNOWN_FILES - 1);
+	struct known_file *known = &thread->known[slot];
+	u64 file = know_file(thread, known, task, request->fd);
+
+	if (!file) {
+		if (request->fd >= 0)
+			request->flags |= WIRE_REQUEST_FILE_UNKNOWN;
+		return;
+	}
+	request->open_flags = read_field(struct file, file, f_flags);
+	request->file = known->alias;
+	request->known[slot] = *known;
+}
+
+/* Its result is there: the record, and the end of its state. */
+static __always_inline void end_request(struct thread_state *request, const struct ring_key *key, u64 end_ns, s64 result,
+					u16 flags)
+{
+	close_request(request, end_ns, result, request->offset, flags);
+	bpf_map_delete_elem(&ring_requests, key);
+}
+
+#endif /* IOHOPS_RING_H */

@@ -1,0 +1,90 @@
+"""io_uring and libaio under fio: as many requests as fio counts, their bytes once, whoever worked on them."""
+import json
+import subprocess
+
+from lib import TMP, Skip, Trace, equal, check, iohops, need
+
+SIZE, BLOCK = 8 << 20, 16384
+ISSUED = (4 << 20) // BLOCK
+
+
+def fio(engine, *options, ops):
+    """fio's own count, and the trace of it: `ops` are the requests that it makes."""
+    need("fio")
+    data = TMP / "fio.data"
+    if not data.exists():
+        data.write_bytes(bytes(SIZE))
+        subprocess.run(["sync", data], check=True)
+    job = ["fio", "--name=job", f"--filename={data}", f"--size={SIZE}", f"--io_size={ISSUED * BLOCK}", "--rw=randread",
+           f"--bs={BLOCK}", "--invalidate=1", "--thread", f"--ioengine={engine}", "--output-format=json", *options]
+    probe = subprocess.run(job, capture_output=True, text=True)
+    if probe.returncode:
+        raise Skip(f"no such device: fio cannot use {engine} here: {probe.stderr.splitlines()[:1]}")
+    done = iohops("record", "-o", TMP / "trace.jsonl", "--", *job, f"--output={TMP}/fio.json")
+    equal(done.returncode, 0, f"exit code ({done.stderr})")
+    said = json.loads((TMP / "fio.json").read_text())["jobs"][0]["read"]
+    trace = Trace(TMP / "trace.jsonl")
+    reads = [r for r in trace.ops(*ops) if trace.path_of(r) == str(data)]
+    equal(trace.lost, 0, "lost")
+    equal(len(reads), said["total_ios"], "requests, against fio")
+    equal(sum(r["result"] for r in reads), said["io_bytes"], "bytes, against fio")
+    equal({(r["mode_switches"], r["complete"], r.get("ended")) for r in reads}, {(0, True, None)}, "requests")
+    return trace, reads
+
+
+def figures(reads):
+    return {(r["path"], r["cache"], r["cpu_copy_bytes"], r["dma_bytes"]) for r in reads}
+
+
+def test_direct_reads_of_io_uring_move_by_dma_and_share_their_calls():
+    trace, reads = fio("io_uring", "--direct=1", "--iodepth=32", "--iodepth_batch=8",
+                       "--iodepth_batch_complete_min=8", ops=["io_uring.read"])
+    equal(figures(reads), {("direct", "bypass", 0, BLOCK)}, "path, cache, copied, DMA")
+    calls = {r["id"]: r for r in trace.ops("io_uring_enter")}
+    for r in reads:
+        call = calls[r["ring"]["batch"]]
+        check(call["start_ns"] <= r["start_ns"] <= call["start_ns"] + call["duration_ns"], f"{r['id']}: not in its call")
+    batches = [sum(r["ring"]["batch"] == call for r in reads) for call in calls]
+    equal(sum(batches), len(reads), "requests with a call")
+    switches = sum(r["mode_switches"] for r in calls.values())
+    check(switches < len(reads), f"{switches} mode switches for {len(reads)} requests: less than one each")
+
+
+def test_fixed_buffers_and_files_are_told_apart():
+    _, reads = fio("io_uring", "--direct=1", "--iodepth=8", "--fixedbufs", "--registerfiles", ops=["io_uring.read_fixed"])
+    equal(figures(reads), {("direct", "bypass", 0, BLOCK)}, "path, cache, copied, DMA")
+    equal({tuple(r["ring"]["flags"]) for r in reads}, {("fixed_file",)}, "flags")
+
+
+def test_a_polling_thread_needs_no_calls():
+    _, reads = fio("io_uring", "--direct=1", "--iodepth=4", "--sqthread_poll", ops=["io_uring.read"])
+    equal({(r["ring"]["batch"], tuple(r["ring"]["run_by"])) for r in reads}, {(None, ("poller",))}, "who submitted, who worked")
+    equal(figures(reads), {("direct", "bypass", 0, BLOCK)}, "path, cache, copied, DMA")
+
+
+def test_the_thread_pool_works_for_the_request():
+    _, reads = fio("io_uring", "--direct=0", "--force_async=1", "--iodepth=4", ops=["io_uring.read"])
+    check(all("worker" in r["ring"]["run_by"] for r in reads), "the thread pool worked on each")
+    equal({(r["path"], r["cache"], r["cpu_copy_bytes"]) for r in reads}, {("buffered", "miss", BLOCK)}, "path, cache, copied")
+    equal(sum(r["miss_bytes"] for r in reads), ISSUED * BLOCK, "missed")
+
+
+def test_buffered_reads_of_io_uring_copy_once():
+    _, reads = fio("io_uring", "--direct=0", "--iodepth=4", ops=["io_uring.read"])
+    equal({(r["path"], r["cpu_copy_bytes"]) for r in reads}, {("buffered", BLOCK)}, "path, copied")
+    equal(sum(r["dma_bytes"] for r in reads), ISSUED * BLOCK, "DMA")
+
+
+def test_libaio_in_batches():
+    trace, reads = fio("libaio", "--direct=1", "--iodepth=8", "--iodepth_batch=4", "--iodepth_batch_complete_max=8",
+                       ops=["aio.pread"])
+    equal(figures(reads), {("direct", "bypass", 0, BLOCK)}, "path, cache, copied, DMA")
+    submitted = {r["id"]: r["result"] for r in trace.ops("io_submit")}
+    for call, count in submitted.items():
+        equal(sum(r["ring"]["batch"] == call for r in reads), count, f"requests of {call}")
+
+
+def test_buffered_libaio_is_done_within_its_call():
+    _, reads = fio("libaio", "--direct=0", "--iodepth=4", ops=["aio.pread"])
+    equal({(r["path"], r["cache"], r["cpu_copy_bytes"], r["dma_bytes"]) for r in reads},
+          {("buffered", "miss", BLOCK, BLOCK)}, "path, cache, copied, DMA")
