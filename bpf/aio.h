@@ -47,6 +47,8 @@ __noinline __weak int submit_iocb(u64 address)
 
 	if (!thread || bpf_probe_read_user(&iocb, sizeof(iocb), (void *)address))
 		return 0;
+	if (!(aio_ops >> (iocb.command & 15) & 1))
+		return 0;
 	key.tgid = thread->tgid;
 	request = submit_request(thread, &key, WIRE_OP_AIO + (iocb.command & 15));
 	if (!request)

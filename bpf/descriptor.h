@@ -27,6 +27,7 @@ static __noinline void meet_file(struct thread_state *state, struct known_file *
 	struct file *file = (void *)address;
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
 
+	known->verdicts = known->unwanted = 0;
 	known->alias = file_alias(inode, BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt));
 	known->file = address;
 	known->inode = (u64)inode;
@@ -54,6 +55,25 @@ static __always_inline u64 know_file(struct thread_state *state, struct known_fi
 	return file;
 }
 
+/* Userspace judges a file when it reads its name: until then it is wanted. */
+static __always_inline bool is_unwanted(struct known_file *known)
+{
+	if (known->verdicts != verdicts) {
+		known->verdicts = verdicts;
+		known->unwanted = bpf_map_lookup_elem(&unwanted_files, &known->alias) != NULL;
+	}
+	return known->unwanted;
+}
+
+static __always_inline void forget_request(struct thread_state *state)
+{
+	struct cpu_state *cpu = this_cpu_state();
+
+	state->start_ns = 0;
+	if (cpu)
+		cpu->requests_entered--;
+}
+
 static __always_inline void resolve_file(struct thread_state *state, struct task_struct *task)
 {
 	struct known_file *known = &state->known[state->fd & (KNOWN_FILES - 1)];
@@ -68,6 +88,8 @@ static __always_inline void resolve_file(struct thread_state *state, struct task
 	}
 	state->open_flags = read_field(struct file, file, f_flags);
 	state->file = known->alias;
+	if (judge_paths && is_unwanted(known) && !state->to_file)
+		forget_request(state);
 }
 
 /* Where sendfile and its kin put the bytes. */

@@ -96,6 +96,25 @@ static __always_inline void fill_request(struct wire_request *record, struct thr
 	record->segments = state->segments;
 }
 
+/* A filter drops it and nothing else speaks of it. Writes stay: they are why a device works later. */
+static __always_inline bool is_dropped(struct thread_state *state, u64 end_ns)
+{
+	const struct known_file *known = &state->known[state->fd & (KNOWN_FILES - 1)];
+
+	if (state->touched || (state->op <= WIRE_OP_PWRITEV2 && !(state->op & 1)))
+		return false;
+	if (end_ns - state->start_ns < min_latency_ns)
+		return true;
+	if (state->requested != WIRE_UNKNOWN && state->requested < min_bytes)
+		return true;
+	if (!wanted_devs[0])
+		return false;
+	for (int i = 0; i < 8; i++)
+		if (wanted_devs[i] && wanted_devs[i] == known->dev)
+			return false;
+	return known->alias == state->file;
+}
+
 /* Ends the open request of a thread: after it the thread has none. */
 static __always_inline void close_request(struct thread_state *state, u64 end_ns, s64 result, u64 offset, u16 flags)
 {
@@ -110,6 +129,10 @@ static __always_inline void close_request(struct thread_state *state, u64 end_ns
 	}
 	if (tally) {
 		tally_request(state, end_ns, result);
+	} else if (judge_requests && is_dropped(state, end_ns)) {
+		cpu = this_cpu_state();
+		if (cpu)
+			cpu->requests_entered--; /* as if it had never been */
 	} else if (!state->touched) {
 		struct wire_request *record =
 			reserve(sizeof(*record), WIRE_REQUEST, end_ns, WIRE_LOSS_RING_REQUEST);

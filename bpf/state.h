@@ -32,11 +32,20 @@ const volatile bool measure_copies __weak = false; /* hooks on the kernel's copy
 const volatile bool watch_dma __weak = false; /* a device here uses the DMA layer, and we hook it */
 const volatile __u8 op_of_syscall[SYSCALLS] __weak = {}; /* enum wire_op by system call number */
 const volatile __u32 self_netns __weak = 0; /* inode of the collector's network namespace */
+/* What of a filter can be judged here. */
+const volatile __u64 ring_ops __weak = ~0ULL; /* bit: IORING_OP_* */
+const volatile __u32 aio_ops __weak = ~0U;    /* bit: IOCB_CMD_* */
+const volatile bool judge_requests __weak = false; /* one of the next three */
+const volatile __u64 min_latency_ns __weak = 0;
+const volatile __u64 min_bytes __weak = 0;
+const volatile __u32 wanted_devs[8] __weak = {}; /* of file systems; none: all */
+const volatile bool judge_paths __weak = false;	 /* userspace says of each file that it is not wanted */
 /* Files that the collector itself writes: their device work is never traced. */
 const volatile __u64 self_inos[4] __weak = {}; /* 0: none */
 const volatile __u32 self_devs[4] __weak = {};
 
 /* ---- set while tracing ---- */
+__u32 verdicts __weak = 0; /* how many files userspace has judged */
 __u32 only_tgid __weak = 0; /* SCOPE_ONE: 0 until armed, and again when the process is gone */
 __u32 awaited_tgid __weak = 0; /* -- CMD: traced from its exec on; before, it is still us */
 bool armed __weak = false; /* SCOPE_ALL and everything that is not per process */
@@ -57,6 +66,8 @@ struct known_file {
 	u32 alias; /* 0: none */
 	u32 dev;
 	u32 stacked; /* overlayfs: the pages belong to another inode */
+	u32 unwanted; /* a filter by path excludes it, as far as was known after so many verdicts: */
+	u32 verdicts;
 	u32 unused;
 };
 #define KNOWN_FILES 4 /* a power of two */
@@ -190,6 +201,14 @@ struct {
 	__type(key, struct file_key);
 	__type(value, u32);
 } files SEC(".maps") __weak;
+
+/* Aliases of files that a filter by path excludes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, FILES); /* userspace makes it 1 when no path is judged */
+	__type(key, u32);
+	__type(value, u32);
+} unwanted_files SEC(".maps") __weak;
 
 /* struct sock -> whose it is. Entries of closed sockets fall out. */
 struct socket_owner {

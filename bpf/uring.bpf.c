@@ -220,7 +220,7 @@ static __always_inline int submitted(struct io_kiocb *req)
 	struct thread_state *thread, *request;
 	u32 op = req->opcode;
 
-	if (!is_traced(task_field(task, tgid)))
+	if (!is_traced(task_field(task, tgid)) || !(ring_ops >> (op & 63) & 1))
 		return 0;
 	thread = find_thread(task_field(task, pid)) ?: add_thread(task); /* SQPOLL's makes no system calls */
 	request = thread ? submit_request(thread, &key, WIRE_OP_URING + op) : NULL;

@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include "core/decode.hpp"
+#include "core/rebuild/names.hpp"
 
 namespace iohops {
 namespace {
@@ -38,11 +39,18 @@ uint64_t monotonic_ns() {
   return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
 }
 
-Capture::Capture(Session& session, Spool& spool) : session_(session), spool_(spool) {}
+Capture::Capture(Session& session, Spool& spool, EarlyFilter filter)
+    : session_(session), spool_(spool), filter_(std::move(filter)) {}
 
 void Capture::start(uint64_t start_ns) {
   start_ns_ = start_ns;
   cpu_before_ = own_cpu_ns();
+}
+
+void Capture::judge_file(Record record) {
+  if (view<wire_header>(record)->kind != WIRE_FILE || !check_record(record)) return;
+  const auto& file = *view<wire_file>(record);
+  if (!filter_.wants_path(path_of(file))) session_.drop_file(file.file);
 }
 
 void Capture::drain() {
@@ -51,6 +59,7 @@ void Capture::drain() {
     const Result<Record> record = next_record(rest);
     // A full orderer means that time stands still between CPUs (a clock that jumped): the record
     // counts as lost.
+    if (record && !filter_.paths.empty()) judge_file(*record);
     if (record && orderer_.push(*record)) {
       records_++;
       bytes_ += record->size();

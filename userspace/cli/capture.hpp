@@ -17,7 +17,8 @@ uint64_t monotonic_ns();
 
 class Capture {
  public:
-  Capture(Session& session, Spool& spool);
+  // `filter`: files that it excludes by path are dropped at their source from their name on.
+  Capture(Session& session, Spool& spool, EarlyFilter filter);
 
   void start(uint64_t start_ns);
   // One round. Tells how long to wait before the next, in milliseconds.
@@ -32,12 +33,14 @@ class Capture {
 
  private:
   void drain();
+  void judge_file(Record record);
   Status hand_on(uint64_t until_ns);
   void note_losses(uint64_t now);
   void note_loss(uint64_t now, uint32_t cause, uint64_t count);
 
   Session& session_;
   Spool& spool_;
+  EarlyFilter filter_;
   Orderer orderer_;
   KernelCounters seen_;
   uint64_t start_ns_ = 0;

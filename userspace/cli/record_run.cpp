@@ -21,6 +21,7 @@
 #include "core/raw.hpp"
 #include "sinks/json_header.hpp"
 #include "sinks/text.hpp"
+#include "system/devices.hpp"
 #include "system/features.hpp"
 #include "system/output_file.hpp"
 #include "system/privileges.hpp"
@@ -62,6 +63,7 @@ class Recording {
   std::optional<Child> child_;
   std::optional<SignalFd> signals_;
   Plan plan_;
+  EarlyFilter filter_;
   Header header_;
   std::unique_ptr<ByteWriter> json_file_, raw_file_;
   std::unique_ptr<JsonWriter> json_;
@@ -134,6 +136,7 @@ Status Recording::load() {
   session.follow = options_.target.follow;
   session.ring_bytes = options_.ring_bytes;
   session.own_files = own_files(options_);
+  session.filter = filter_ = early_filter(options_.filter, model_devices(list_block_devices()));
   for (const TargetProcess& target : targets_) session.pids.push_back(target.pid);
   if (child_) session.pids.push_back(child_->pid());
   session.from_exec = child_.has_value();
@@ -168,7 +171,7 @@ Status Recording::begin() {
                    named(targets_, child_ ? &*child_ : nullptr, options_.target.command), plan_);
   const char* directory = std::getenv("TMPDIR");
   spool_ = std::make_unique<Spool>(kSpoolMemory, directory ? directory : "/var/tmp");
-  capture_ = std::make_unique<Capture>(*session_, *spool_);
+  capture_ = std::make_unique<Capture>(*session_, *spool_, filter_);
   start_ns_ = session_->arm();
   capture_->start(start_ns_);
   conversion_ = std::make_unique<Conversion>(header_, start_ns_, options_.filter, json_.get());

@@ -113,6 +113,7 @@ Status Top::load() {
   session.all = options_.target.all;
   session.follow = options_.target.follow;
   session.tally = true;
+  session.filter = early_filter({.ops = options_.filter.ops}, {});  // the rest when rows are shown
   for (const TargetProcess& target : targets_) session.pids.push_back(target.pid);
   if (child_) session.pids.push_back(child_->pid());
   session.from_exec = child_.has_value();

@@ -112,6 +112,28 @@ std::set<uint32_t> device_ids(const Filter& filter, const std::vector<Device>& d
   return ids;
 }
 
+bool EarlyFilter::wants_path(std::string_view path) const {
+  return paths.empty() || std::any_of(paths.begin(), paths.end(), [&](const std::string& glob) {
+           return glob_match(glob, path);
+         });
+}
+
+EarlyFilter early_filter(const Filter& filter, const std::vector<Device>& devices) {
+  EarlyFilter early;
+  if (!filter.ops.empty()) {
+    early.wants_op = [ops = filter.ops](std::string_view op) {
+      return std::any_of(ops.begin(), ops.end(),
+                         [&](const std::string& glob) { return glob_match(glob, op); });
+    };
+  }
+  early.min_latency_ns = filter.min_latency_ns.value_or(0);
+  early.min_bytes = filter.min_bytes.value_or(0);
+  const std::set<uint32_t> ids = device_ids(filter, devices);
+  early.devices.assign(ids.begin(), ids.end());
+  early.paths = filter.paths;
+  return early;
+}
+
 FilterSink::FilterSink(Filter filter, Sink& next) : filter_(std::move(filter)), next_(next) {}
 
 Status FilterSink::header(const Header& header) {
@@ -150,9 +172,14 @@ bool FilterSink::passes(const Request& request) const {
   if (filter_.min_bytes && request.requested.value_or(0) < *filter_.min_bytes) return false;
   if (!op_passes(request.op)) return false;
   const auto file = files_.find(request.file);
-  if (!filter_.paths.empty() && (file == files_.end() || !file->second.path_passes)) return false;
+  const auto target = files_.find(request.to_file);
+  const auto path_passes = [&](const auto& known) {
+    return known != files_.end() && known->second.path_passes;
+  };
+  if (!filter_.paths.empty() && !path_passes(file) && !path_passes(target)) return false;
   if (filter_.devices.empty()) return true;
   if (file != files_.end() && device_passes(file->second.file.dev)) return true;
+  if (target != files_.end() && device_passes(target->second.file.dev)) return true;
   return std::any_of(request.hops.begin(), request.hops.end(), [&](const Hop& hop) {
     return hop.kind == HopKind::kDma && device_passes(hop.device);
   });
@@ -190,6 +217,7 @@ Status FilterSink::request(const Request& request) {
   if (Status sent = release_held(request.id, keep); !sent) return sent;
   if (!keep) return {};
   if (Status named = name_file(request.file); !named) return named;
+  if (Status named = name_file(request.to_file); !named) return named;
   return next_.request(request);
 }
 

@@ -38,6 +38,18 @@ bool glob_match(std::string_view pattern, std::string_view text);
 // The devices that the filter names, partitions of disks included.
 std::set<uint32_t> device_ids(const Filter& filter, const std::vector<Device>& devices);
 
+// What of a filter the kernel side can judge by itself, before a record is made. It only takes away
+// what the filter would drop; what it lets through is judged again.
+struct EarlyFilter {
+  std::function<bool(std::string_view op)> wants_op;  // empty: all
+  uint64_t min_latency_ns = 0;
+  uint64_t min_bytes = 0;
+  std::vector<uint32_t> devices;   // empty: all; kernel dev_t of file systems
+  std::vector<std::string> paths;  // globs; each file is judged when it is named
+  bool wants_path(std::string_view path) const;
+};
+EarlyFilter early_filter(const Filter& filter, const std::vector<Device>& devices);
+
 // Hands on what passes the filter. A block request usually arrives before the requests that own it
 // end: it is held until one of them passes (then it goes first) or none did. Effects and flows pass
 // if one of their requests did. A transfer or effect passes whole, with all its owners. What no

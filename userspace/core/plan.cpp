@@ -151,6 +151,14 @@ void Plan::leave_dma_out() {
   }
 }
 
+void Plan::leave_page_faults_out() {
+  for (PlannedProgram& planned : programs) {
+    if (!planned.program.starts_with("fault_")) continue;
+    planned.enabled = false;
+    planned.superseded = true;
+  }
+}
+
 bool Plan::measures_copies() const {
   return std::any_of(programs.begin(), programs.end(), [](const PlannedProgram& planned) {
     return planned.enabled && of_function(planned.attach);

@@ -92,6 +92,7 @@ struct Plan {
   void disable(std::string_view program, std::string reason);
   // No device here maps through the DMA layer: its hooks would cost and never give anything.
   void leave_dma_out();
+  void leave_page_faults_out();  // nobody wants them
   // Physical addresses cannot be joined to pages: of the DMA hooks, only those that name pages
   // stay.
   void disable_physical_addresses(const std::string& reason);

@@ -4,7 +4,6 @@
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,61 +13,20 @@
 #include <ctime>
 #include <string_view>
 
+#include "core/ops.hpp"
 #include "iohops.skel.h"
 #include "system/copy_check.hpp"
 #include "system/devices.hpp"
 #include "system/load_log.hpp"
 #include "system/page_array.hpp"
 #include "system/page_faults.hpp"
+#include "system/syscalls.hpp"
 
 namespace iohops {
 namespace {
 
 uint64_t nanoseconds(const timespec& time) {
   return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(time.tv_nsec);
-}
-
-void number_syscalls(uint8_t* op_of) {
-  op_of[SYS_read] = WIRE_OP_READ;
-  op_of[SYS_write] = WIRE_OP_WRITE;
-  op_of[SYS_pread64] = WIRE_OP_PREAD64;
-  op_of[SYS_pwrite64] = WIRE_OP_PWRITE64;
-  op_of[SYS_readv] = WIRE_OP_READV;
-  op_of[SYS_writev] = WIRE_OP_WRITEV;
-  op_of[SYS_preadv] = WIRE_OP_PREADV;
-  op_of[SYS_pwritev] = WIRE_OP_PWRITEV;
-  op_of[SYS_preadv2] = WIRE_OP_PREADV2;
-  op_of[SYS_pwritev2] = WIRE_OP_PWRITEV2;
-  op_of[SYS_fsync] = WIRE_OP_FSYNC;
-  op_of[SYS_fdatasync] = WIRE_OP_FDATASYNC;
-  op_of[SYS_sync_file_range] = WIRE_OP_SYNC_FILE_RANGE;
-  op_of[SYS_msync] = WIRE_OP_MSYNC;
-  op_of[SYS_sync] = WIRE_OP_SYNC;
-  op_of[SYS_syncfs] = WIRE_OP_SYNCFS;
-  op_of[SYS_sendto] = WIRE_OP_SENDTO;
-  op_of[SYS_recvfrom] = WIRE_OP_RECVFROM;
-  op_of[SYS_sendmsg] = WIRE_OP_SENDMSG;
-  op_of[SYS_recvmsg] = WIRE_OP_RECVMSG;
-  op_of[SYS_sendmmsg] = WIRE_OP_SENDMMSG;
-  op_of[SYS_recvmmsg] = WIRE_OP_RECVMMSG;
-  op_of[SYS_sendfile] = WIRE_OP_SENDFILE;
-  op_of[SYS_splice] = WIRE_OP_SPLICE;
-  op_of[SYS_tee] = WIRE_OP_TEE;
-  op_of[SYS_vmsplice] = WIRE_OP_VMSPLICE;
-  op_of[SYS_copy_file_range] = WIRE_OP_COPY_FILE_RANGE;
-  op_of[SYS_ppoll] = WIRE_OP_PPOLL;
-  op_of[SYS_pselect6] = WIRE_OP_PSELECT6;
-  op_of[SYS_epoll_pwait] = WIRE_OP_EPOLL_PWAIT;
-  op_of[441] = WIRE_OP_EPOLL_PWAIT2;  // the number is the same everywhere; older headers lack it
-  op_of[SYS_io_uring_enter] = WIRE_OP_IO_URING_ENTER;
-  op_of[SYS_io_submit] = WIRE_OP_IO_SUBMIT;
-  op_of[SYS_io_getevents] = WIRE_OP_IO_GETEVENTS;
-  op_of[SYS_io_pgetevents] = WIRE_OP_IO_PGETEVENTS;
-#ifdef SYS_poll  // not on arm64
-  op_of[SYS_poll] = WIRE_OP_POLL;
-  op_of[SYS_select] = WIRE_OP_SELECT;
-  op_of[SYS_epoll_wait] = WIRE_OP_EPOLL_WAIT;
-#endif
 }
 
 uint32_t ring_count() {
@@ -89,6 +47,35 @@ uint32_t network_namespace() {
   return stat("/proc/self/ns/net", &facts) == 0 ? static_cast<uint32_t>(facts.st_ino) : 0;
 }
 
+// Operations that nobody wants are never begun. A ring's calls are needed for its requests.
+void choose_ops(iohops_bpf& skeleton, const std::function<bool(std::string_view)>& wants) {
+  auto& knobs = *skeleton.rodata;
+  knobs.ring_ops = 0;
+  knobs.aio_ops = 0;
+  for (uint16_t code = 0; code < 64; code++)
+    if (wants(op_name(WIRE_OP_URING + code))) knobs.ring_ops |= uint64_t{1} << code;
+  for (uint16_t code = 0; code < 16; code++)
+    if (wants(op_name(WIRE_OP_AIO + code))) knobs.aio_ops |= 1U << code;
+  const bool rings = knobs.ring_ops != 0 || knobs.aio_ops != 0;
+  for (const volatile uint8_t& op : knobs.op_of_syscall) {
+    const bool needed = rings && family(op) == OpFamily::kRing;
+    if (!needed && !wants(op_name(op))) const_cast<uint8_t&>(op) = 0;
+  }
+}
+
+void set_filter(iohops_bpf& skeleton, const EarlyFilter& filter) {
+  auto& knobs = *skeleton.rodata;
+  if (filter.wants_op) choose_ops(skeleton, filter.wants_op);
+  knobs.min_latency_ns = filter.min_latency_ns;
+  knobs.min_bytes = filter.min_bytes;
+  if (filter.devices.size() <= std::size(knobs.wanted_devs))  // of more, userspace judges
+    std::copy(filter.devices.begin(), filter.devices.end(), std::begin(knobs.wanted_devs));
+  knobs.judge_requests =
+      filter.min_latency_ns > 0 || filter.min_bytes > 0 || knobs.wanted_devs[0] != 0;
+  knobs.judge_paths = !filter.paths.empty();
+  if (!knobs.judge_paths) bpf_map__set_max_entries(skeleton.maps.unwanted_files, 1);
+}
+
 void set_knobs(iohops_bpf& skeleton, const SessionOptions& options, const Plan& plan) {
   auto& knobs = *skeleton.rodata;
   knobs.scope = options.all ? 2 : (options.pids.size() == 1 && !options.follow) ? 0 : 1;
@@ -105,6 +92,7 @@ void set_knobs(iohops_bpf& skeleton, const SessionOptions& options, const Plan& 
   knobs.measure_copies = plan.measures_copies();
   knobs.watch_dma = plan.watches_dma();
   number_syscalls(const_cast<uint8_t*>(knobs.op_of_syscall));
+  set_filter(skeleton, options.filter);
   size_t used = 0;
   for (const auto& [dev, ino] : options.own_files) {
     if (used == std::size(knobs.self_inos)) break;
@@ -172,6 +160,8 @@ Result<std::unique_ptr<Session>> Session::load(const SessionOptions& options, Pl
   std::unique_ptr<Session> session(new Session);
   session->options_ = options;
   if (!any_device_uses_dma_layer()) plan.leave_dma_out();
+  if (options.filter.wants_op && !options.filter.wants_op(op_name(WIRE_OP_PAGE_FAULT)))
+    plan.leave_page_faults_out();
   if (options.tally) plan.leave_copies_out("");  // top derives them: it must cost less
   // One refused program fails the whole object: leave it out and try again.
   for (;;) {
@@ -307,6 +297,12 @@ void Session::disarm() {
   std::atomic_ref(state.only_tgid).store(0, std::memory_order_release);
   for (auto& near : state.targets_near) std::atomic_ref(near).store(0, std::memory_order_relaxed);
   std::atomic_ref(state.armed).store(false, std::memory_order_release);
+}
+
+void Session::drop_file(uint32_t alias) {
+  const uint32_t yes = 1;
+  bpf_map_update_elem(bpf_map__fd(skeleton_->maps.unwanted_files), &alias, &yes, BPF_ANY);
+  std::atomic_ref(skeleton_->bss->verdicts).fetch_add(1, std::memory_order_release);
 }
 
 void Session::detach() { links_.clear(); }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "bpf/wire_tally.h"
+#include "core/filter.hpp"
 #include "core/plan.hpp"
 #include "core/result.hpp"
 #include "system/ring.hpp"
@@ -29,6 +30,7 @@ struct SessionOptions {
   bool tally = false;      // top: add up in the kernel
   std::optional<uint64_t> ring_bytes;  // of one ring; unset: 8 MiB, less with many CPUs
   std::vector<std::pair<uint32_t, uint64_t>> own_files;  // (kernel dev_t, inode) never traced
+  EarlyFilter filter;
 };
 
 struct KernelCounters {
@@ -66,6 +68,8 @@ class Session {
   size_t bios_in_flight() const;
   bool targets_left() const;  // SCOPE_SET: a traced process is alive
   std::vector<TallyRow> tallies() const;
+  // Of EarlyFilter's paths: requests on this file are dropped from now on.
+  void drop_file(uint32_t alias);
   void forget_tally(const wire_tally_key& key);
   // Run time of all programs; nullopt unless kernel.bpf_stats_enabled is set.
   std::optional<uint64_t> bpf_run_ns() const;

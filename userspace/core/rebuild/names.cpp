@@ -41,6 +41,10 @@ std::string name_of(const wire_file& record, FileKind kind) {
 
 }  // namespace
 
+std::string path_of(const wire_file& record) {
+  return name_of(record, file_kind(record.mode, record.magic));
+}
+
 Names::ProcessState& Names::process_state(uint32_t tgid) {
   if (last_process_ != kNone32 && last_tgid_ == tgid) return processes_[last_process_];
   const size_t known = process_index_.size();

@@ -29,6 +29,9 @@ struct FileState {
   uint32_t cache = kNone32;  // its page cache in DirtyPages, kNone32: none, or not known yet
 };
 
+// The path of a file as every output tells it.
+std::string path_of(const wire_file& record);
+
 class Names {
  public:
   Names(uint64_t start_ns, Sink& sink) : start_ns_(start_ns), sink_(sink) {}
