@@ -13,6 +13,7 @@
 #include "cli/parse.hpp"
 #include "cli/run.hpp"
 #include "cli/subcommand.hpp"
+#include "core/lab/paths.hpp"
 #include "core/ops.hpp"
 #include "core/top/columns.hpp"
 
@@ -65,6 +66,8 @@ Word word_of(const CLI::Option& option) {
   const std::string type = option.get_type_name();
   word.choices = choices_of(type);
   if (type == "OP") word.choices = all_ops();
+  if (type == "LABPATH")
+    for (const LabPath& path : lab_paths()) word.choices.emplace_back(path.name);
   if (type == "COLUMN")
     for (const TopColumnInfo& column : top_columns()) word.choices.emplace_back(column.key);
   word.kind = option.get_items_expected_max() == 0 ? Kind::kNone

@@ -11,7 +11,9 @@ std::vector<Sink*> outputs(JsonWriter* json, Sink& summarizer, Sink& counting) {
   return sinks;
 }
 
-RebuildContext context_of(const Header& header, uint64_t start_ns) {
+}  // namespace
+
+RebuildContext rebuild_context(const Header& header, uint64_t start_ns) {
   RebuildContext context;
   context.start_ns = start_ns;
   context.page_size = header.page_size;
@@ -28,6 +30,8 @@ RebuildContext context_of(const Header& header, uint64_t start_ns) {
                       .sockets = measured("cpu_copies_sockets")};
   return context;
 }
+
+namespace {
 
 const char* stop_reason(uint32_t reason) {
   switch (reason) {
@@ -49,7 +53,7 @@ Conversion::Conversion(const Header& header, uint64_t start_ns, const Filter& fi
       json_(json),
       fanout_(outputs(json, summarizer_, counting_)),
       filter_(filter, fanout_),
-      rebuilder_(context_of(header, start_ns),
+      rebuilder_(rebuild_context(header, start_ns),
                  filter.empty() ? static_cast<Sink&>(fanout_) : static_cast<Sink&>(filter_)) {}
 
 Status Conversion::begin() {

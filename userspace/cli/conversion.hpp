@@ -17,6 +17,9 @@
 
 namespace iohops {
 
+// What the rebuild needs to know of the traced machine.
+RebuildContext rebuild_context(const Header& header, uint64_t start_ns);
+
 class Conversion {
  public:
   // `json` may be null (only the summary is wanted) and outlives this.

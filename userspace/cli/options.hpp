@@ -93,6 +93,14 @@ struct DoctorOptions {
   bool hooks = false;  // list every hook
 };
 
+struct LabOptions {
+  CommonOptions common;
+  std::vector<std::string> paths;  // names of core/lab/paths
+  std::string directory;           // where the programs put their files
+  bool json = false;
+  bool list = false;
+};
+
 struct SchemaOptions {};
 
 enum class Shell : uint8_t { kBash, kZsh, kFish };
@@ -112,6 +120,7 @@ Result<int> run_top(const TopOptions&);
 Result<int> run_report(const ReportOptions&);
 Result<int> run_replay(const ReplayOptions&);
 Result<int> run_doctor(const DoctorOptions&);
+Result<int> run_lab(const LabOptions&);  // cli/lab_run.cpp
 Result<int> run_schema(const SchemaOptions&);
 Result<int> run_completion(const CompletionOptions&);
 Result<int> run_print(const PrintOptions&);

@@ -15,8 +15,8 @@ namespace {
 constexpr Subcommand kSubcommands[] = {
     {"record", declare_record, true},          {"top", declare_top, true},
     {"report", declare_report, false},         {"replay", declare_replay, false},
-    {"doctor", declare_doctor, false},         {"schema", declare_schema, false},
-    {"completion", declare_completion, false},
+    {"lab", declare_lab, false},               {"doctor", declare_doctor, false},
+    {"schema", declare_schema, false},         {"completion", declare_completion, false},
 };
 
 constexpr const char* kExamples =

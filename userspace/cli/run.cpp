@@ -90,6 +90,7 @@ struct Run {
   Result<int> operator()(const ReportOptions& options) const { return run_report(options); }
   Result<int> operator()(const ReplayOptions& options) const { return run_replay(options); }
   Result<int> operator()(const DoctorOptions& options) const { return run_doctor(options); }
+  Result<int> operator()(const LabOptions& options) const { return run_lab(options); }
   Result<int> operator()(const SchemaOptions& options) const { return run_schema(options); }
   Result<int> operator()(const CompletionOptions& options) const { return run_completion(options); }
 };

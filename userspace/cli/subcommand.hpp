@@ -18,7 +18,7 @@ class App;
 namespace iohops {
 
 using Invocation = std::variant<PrintOptions, RecordOptions, TopOptions, ReportOptions,
-                                ReplayOptions, DoctorOptions, SchemaOptions, CompletionOptions>;
+                                ReplayOptions, DoctorOptions, LabOptions, SchemaOptions, CompletionOptions>;
 
 // What stands outside the options of a subcommand.
 struct Surroundings {
@@ -40,6 +40,7 @@ Finish declare_top(CLI::App&);
 Finish declare_report(CLI::App&);
 Finish declare_replay(CLI::App&);
 Finish declare_doctor(CLI::App&);
+Finish declare_lab(CLI::App&);
 Finish declare_schema(CLI::App&);
 Finish declare_completion(CLI::App&);
 

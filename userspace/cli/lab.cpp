@@ -1,0 +1,80 @@
+// `iohops lab`: its options. What it does is in lab_run.cpp.
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <cstdlib>
+#include <memory>
+
+#include "cli/arguments.hpp"
+#include "cli/subcommand.hpp"
+#include "core/lab/paths.hpp"
+
+namespace iohops {
+namespace {
+
+struct Arguments {
+  CommonArguments common;
+  std::vector<std::string> paths;
+  std::string directory;
+  bool json = false;
+  bool list = false;
+};
+
+Status check_names(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    if (find_lab_path(name) != nullptr) continue;
+    const std::string_view near = near_lab_path(name);
+    return Error{ErrorKind::kUsage,
+                 "lab: there is no path '" + name + "'" +
+                     (near.empty() ? "" : "; did you mean " + std::string(near) + "?") +
+                     " (iohops lab --list names all)"};
+  }
+  return {};
+}
+
+Result<Invocation> finish(const Arguments& arguments, const Surroundings& surroundings) {
+  LabOptions options;
+  auto common = arguments.common.finish(surroundings);
+  if (!common) return common.error();
+  options.common = std::move(*common);
+  if (Status known = check_names(arguments.paths); !known) return known.error();
+  options.paths = arguments.paths;
+  if (options.paths.empty())
+    for (const LabPath& path : lab_paths()) options.paths.emplace_back(path.name);
+  const char* temporary = std::getenv("TMPDIR");
+  options.directory = !arguments.directory.empty() ? arguments.directory
+                      : temporary != nullptr       ? temporary
+                                                   : "/var/tmp";
+  options.json = arguments.json;
+  options.list = arguments.list;
+  return Invocation(std::move(options));
+}
+
+}  // namespace
+
+Finish declare_lab(CLI::App& app) {
+  const auto arguments = std::make_shared<Arguments>();
+  app.description("run each known way of moving bytes, and print measured beside textbook");
+  set_help(app, "[PATH...] [--json] [--list] [--dir DIR]",
+           R"help(Examples:
+  iohops lab                          all of them
+  iohops lab read-write sendfile      the classic, and what saves its copies
+  iohops lab --json | jq '.paths[] | select(.agrees | not)'
+
+Each program moves 4 MiB, through files without a name in DIR, and checks what arrived. CPU copies
+and DMA are per byte of payload, mode switches per MiB and per round of the program's loop.
+Exit code: 0 every path agrees with the textbook or says why it cannot run here, 1 one differs.)help");
+  app.add_option("PATH", arguments->paths, "run these only (--list names them)")
+      ->option_text("PATH...")
+      ->type_name("LABPATH");
+  app.add_flag("--json", arguments->json, "one JSON document");
+  app.add_flag("--list", arguments->list, "name the paths and what each does; run nothing");
+  app.add_option("--dir", arguments->directory,
+                 "files go there, on its disk ($TMPDIR or /var/tmp)")
+      ->option_text("DIR")
+      ->type_name("DIR");
+  arguments->common.declare(app);
+  return [arguments](const Surroundings& surroundings) { return finish(*arguments, surroundings); };
+}
+
+}  // namespace iohops
