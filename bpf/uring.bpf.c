@@ -81,6 +81,16 @@ struct io_file_table {
 struct io_ring_ctx {
 	struct io_file_table file_table;
 } __attribute__((preserve_access_index));
+struct io_fixed_file___pre_6_13 {
+	unsigned long file_ptr;
+} __attribute__((preserve_access_index));
+struct io_file_table___pre_6_13 {
+	struct io_fixed_file___pre_6_13 *files;
+} __attribute__((preserve_access_index));
+struct io_ring_ctx___pre_6_13 {
+	struct io_file_table___pre_6_13 file_table;
+	u32 nr_user_files;
+} __attribute__((preserve_access_index));
 struct io_uring_cqe {
 	u64 user_data;
 	s32 res;
@@ -179,22 +189,37 @@ static __noinline void read_splice(struct thread_state *request, struct thread_s
 		request->to_file = known->alias;
 }
 
-/* A registered file: since 6.13 the table holds nodes. */
+/* The struct file of a registered one, its lowest bits are flags. Since 6.13 the table holds nodes. */
+static __always_inline u64 fixed_file(struct io_ring_ctx *ctx, u32 index)
+{
+	struct io_ring_ctx___pre_6_13 *old = (void *)ctx;
+	struct io_fixed_file___pre_6_13 *files;
+	u64 node = 0;
+
+	if (bpf_core_field_exists(ctx->file_table.data.nodes)) {
+		if (index >= BPF_CORE_READ(ctx, file_table.data.nr))
+			return 0;
+		bpf_probe_read_kernel(&node, sizeof(node), BPF_CORE_READ(ctx, file_table.data.nodes) + index);
+		return node ? BPF_CORE_READ((struct io_rsrc_node *)node, file_ptr) & ~7UL : 0;
+	}
+	if (!bpf_core_field_exists(old->file_table.files) || index >= BPF_CORE_READ(old, nr_user_files))
+		return 0;
+	files = BPF_CORE_READ(old, file_table.files);
+	bpf_probe_read_kernel(&node, sizeof(node),
+			      (void *)files + index * bpf_core_type_size(struct io_fixed_file___pre_6_13));
+	return node & ~7UL;
+}
+
 static __noinline void resolve_fixed(struct thread_state *request, struct thread_state *thread, struct io_kiocb *req)
 {
 	u32 slot = request->fd & (KNOWN_FILES - 1), index = request->fd;
 	struct known_file *known = &thread->known[slot];
-	struct io_ring_ctx *ctx = req->ctx;
-	u64 node = 0, file;
+	u64 file = fixed_file(req->ctx, index);
 
-	if (!bpf_core_field_exists(ctx->file_table.data.nodes) || index >= BPF_CORE_READ(ctx, file_table.data.nr))
+	if (!file) {
+		request->flags |= WIRE_REQUEST_FILE_UNKNOWN;
 		return;
-	bpf_probe_read_kernel(&node, sizeof(node), BPF_CORE_READ(ctx, file_table.data.nodes) + index);
-	if (!node)
-		return;
-	file = BPF_CORE_READ((struct io_rsrc_node *)node, file_ptr) & ~7UL; /* flags in the low bits */
-	if (!file)
-		return;
+	}
 	meet_file(thread, known, file);
 	request->open_flags = BPF_CORE_READ((struct file *)file, f_flags);
 	request->file = known->alias;

@@ -29,36 +29,44 @@ LabFigures figures(double copies, double dma, uint64_t switches) {
 const LabPath& path(std::string_view name) { return *find_lab_path(name); }
 
 TEST(Lab, the_classic_path_agrees_and_says_that_there_is_no_card) {
-  const LabVerdict verdict = judge(path("read-write-cold"), figures(2, 1, 4 * kRounds), true);
+  const LabVerdict verdict = judge(path("read-write-cold"), figures(2, 1, 4 * kRounds), {});
   EXPECT_TRUE(verdict.agrees);
   EXPECT_EQ(verdict.why, "no network card: loopback");
 }
 
 TEST(Lab, each_figure_can_differ) {
-  EXPECT_EQ(judge(path("read-hot"), figures(2, 0, 2 * kRounds), true).why, "CPU copies");
-  EXPECT_EQ(judge(path("read-hot"), figures(1, 1, 2 * kRounds), true).why, "DMA");
-  EXPECT_EQ(judge(path("read-hot"), figures(1, 0, 4 * kRounds), true).why, "mode switches");
+  EXPECT_EQ(judge(path("read-hot"), figures(2, 0, 2 * kRounds), {}).why, "CPU copies");
+  EXPECT_EQ(judge(path("read-hot"), figures(1, 1, 2 * kRounds), {}).why, "DMA");
+  EXPECT_EQ(judge(path("read-hot"), figures(1, 0, 4 * kRounds), {}).why, "mode switches");
   LabFigures partial = figures(1, 0, 2 * kRounds);
   partial.complete = false;
-  EXPECT_FALSE(judge(path("read-hot"), partial, true).agrees);
-  EXPECT_TRUE(judge(path("read-hot"), figures(1, 0, 2 * kRounds), true).agrees);
+  EXPECT_FALSE(judge(path("read-hot"), partial, {}).agrees);
+  EXPECT_TRUE(judge(path("read-hot"), figures(1, 0, 2 * kRounds), {}).agrees);
 }
 
 TEST(Lab, half_a_copy_is_no_copy_and_metadata_is_no_transfer) {
-  EXPECT_FALSE(judge(path("read-direct"), figures(0.5, 1, 2 * kRounds), true).agrees);
-  EXPECT_FALSE(judge(path("read-direct"), figures(0, 0.5, 2 * kRounds), true).agrees);
-  EXPECT_TRUE(judge(path("write-dsync"), figures(1, 1.02, 2 * kRounds), true).agrees);
+  EXPECT_FALSE(judge(path("read-direct"), figures(0.5, 1, 2 * kRounds), {}).agrees);
+  EXPECT_FALSE(judge(path("read-direct"), figures(0, 0.5, 2 * kRounds), {}).agrees);
+  EXPECT_TRUE(judge(path("write-dsync"), figures(1, 1.02, 2 * kRounds), {}).agrees);
 }
 
 TEST(Lab, dma_is_not_judged_where_the_disk_has_none) {
-  const LabVerdict verdict = judge(path("read-cold"), figures(1, 0, 2 * kRounds), false);
+  const LabVerdict verdict = judge(path("read-cold"), figures(1, 0, 2 * kRounds), {.dma = false});
   EXPECT_TRUE(verdict.agrees);
   EXPECT_NE(verdict.why.find("not judged"), std::string::npos);
 }
 
+TEST(Lab, what_the_kernel_cannot_show_is_not_judged) {
+  const LabFigures unseen = figures(0, 0, 0);
+  EXPECT_FALSE(judge(path("mmap-private"), unseen, {}).agrees);
+  EXPECT_TRUE(judge(path("mmap-private"), unseen, {.faults = false}).agrees);
+  EXPECT_FALSE(judge(path("uring-direct"), unseen, {}).agrees);
+  EXPECT_TRUE(judge(path("uring-direct"), unseen, {.uring = false}).agrees);
+}
+
 TEST(Lab, faults_are_not_judged_by_their_number) {
-  EXPECT_TRUE(judge(path("mmap-hot"), figures(0, 0, 2), true).agrees);
-  EXPECT_TRUE(judge(path("mmap-hot"), figures(0, 0, 2048), true).agrees);
+  EXPECT_TRUE(judge(path("mmap-hot"), figures(0, 0, 2), {}).agrees);
+  EXPECT_TRUE(judge(path("mmap-hot"), figures(0, 0, 2048), {}).agrees);
 }
 
 TEST(Lab, a_wrong_name_is_answered_with_a_near_one) {
@@ -82,9 +90,9 @@ TEST(Lab, every_path_has_a_program_and_every_program_a_path) {
 std::vector<LabRow> rows() {
   std::vector<LabRow> rows(3);
   rows[0] = {&path("read-write-cold"), figures(2, 1, 4 * kRounds), {}, "64 x read and write", ""};
-  rows[0].verdict = judge(*rows[0].path, rows[0].figures, true);
+  rows[0].verdict = judge(*rows[0].path, rows[0].figures, {});
   rows[1] = {&path("sendfile"), figures(1, 0, 2 * kRounds), {}, "64 x sendfile", ""};
-  rows[1].verdict = judge(*rows[1].path, rows[1].figures, true);
+  rows[1].verdict = judge(*rows[1].path, rows[1].figures, {});
   rows[2] = {&path("uring"), {}, {}, "", "io_uring cannot be set up: Function not implemented"};
   return rows;
 }

@@ -82,7 +82,7 @@ class Lab {
   Status run_programs();
   Status drain();
   Result<std::vector<LabRow>> judge_all();
-  bool dma_possible() const;
+  LabConditions conditions() const;
 
   const LabOptions& options_;
   std::optional<lab::Runner> runner_;
@@ -145,12 +145,16 @@ Status Lab::drain() {
   return capture_->finish(WIRE_STOP_TARGET_EXIT, session_->bios_in_flight());
 }
 
-bool Lab::dma_possible() const {
+LabConditions Lab::conditions() const {
   struct stat facts {};
-  if (stat(options_.directory.c_str(), &facts) != 0) return false;
+  stat(options_.directory.c_str(), &facts);
   const uint32_t dev = major(facts.st_dev) << 20 | minor(facts.st_dev);
-  return std::any_of(header_.devices.begin(), header_.devices.end(),
-                     [&](const Device& device) { return device.id == dev && device.dma; });
+  LabConditions conditions;
+  conditions.dma = std::any_of(header_.devices.begin(), header_.devices.end(),
+                               [&](const Device& device) { return device.id == dev && device.dma; });
+  conditions.faults = plan_.enabled("fault_filemap");
+  conditions.uring = plan_.enabled("uring_submit") || plan_.enabled("uring_submit_sqe");
+  return conditions;
 }
 
 Result<std::vector<LabRow>> Lab::judge_all() {
@@ -170,7 +174,7 @@ Result<std::vector<LabRow>> Lab::judge_all() {
     }
   }
   if (Status done = rebuilder.finish(false); !done) return done.error();
-  const bool dma = dma_possible();
+  const LabConditions here = conditions();
   std::vector<LabRow> rows;
   for (size_t i = 0; i < outcomes_.size(); ++i) {
     LabRow row;
@@ -181,7 +185,7 @@ Result<std::vector<LabRow>> Lab::judge_all() {
     if (outcomes_[i].failed[0] != '\0')
       row.verdict = {false, std::string("the program failed: ") + outcomes_[i].failed};
     else if (row.skipped.empty())
-      row.verdict = judge(*row.path, row.figures, dma);
+      row.verdict = judge(*row.path, row.figures, here);
     rows.push_back(std::move(row));
   }
   return rows;

@@ -31,10 +31,10 @@ constexpr LabPath kPaths[] = {
     {"write-dsync", "write(2) with O_DSYNC", {1, 1, 0, 2}},
     {"stdio-small", "fread(3) 100 bytes at a time: the copy in user space is not counted",
      {1, 0, 0, 2}},
-    {"mmap-hot", "map a cached file and load each page", {0, 0, 0, {}}},
-    {"mmap-cold", "map a file that is not cached and load each page", {0, 1, 0, {}}},
-    {"mmap-store", "store to each page of a shared mapping, then msync(2)", {0, 1, 0, {}}},
-    {"mmap-private", "store to each page of a private mapping: copy on write", {1, 0, 0, 2}},
+    {"mmap-hot", "map a cached file and load each page", {0, 0, 0, {}}, LabNeed::kFaults},
+    {"mmap-cold", "map a file that is not cached and load each page", {0, 1, 0, {}}, LabNeed::kFaults},
+    {"mmap-store", "store to each page of a shared mapping, then msync(2)", {0, 1, 0, {}}, LabNeed::kFaults},
+    {"mmap-private", "store to each page of a private mapping: copy on write", {1, 0, 0, 2}, LabNeed::kFaults},
     {"copy-file-range", "copy_file_range(2) from one cached file to another", {1, 0, 0, 2}},
     {"sendfile-file", "sendfile(2) from one cached file to another", {1, 0, 0, 2}},
     {"tmpfs", "read(2) a file of a memory file system", {1, 0, 0, 2}},
@@ -42,10 +42,10 @@ constexpr LabPath kPaths[] = {
     {"unix", "write(2) into a unix socket and read(2) it", {2, 0, 0, 4}},
     {"udp", "send(2) and recv(2) datagrams over loopback", {2, 0, 0, 4}},
     {"epoll", "an event loop: epoll_wait(2), recv(2), send(2)", {2, 0, 0, 6}},
-    {"uring", "io_uring: reads of a cached file, 32 a call", {1, 0, 0, 2}},
-    {"uring-direct", "io_uring: direct reads, 32 a call", {0, 1, 0, 2}},
-    {"uring-fixed", "io_uring: direct reads into registered buffers, 32 a call", {0, 1, 0, 2}},
-    {"uring-sqpoll", "io_uring: direct reads, submitted to a polling thread", {0, 1, 0, 0}},
+    {"uring", "io_uring: reads of a cached file, 32 a call", {1, 0, 0, 2}, LabNeed::kUring},
+    {"uring-direct", "io_uring: direct reads, 32 a call", {0, 1, 0, 2}, LabNeed::kUring},
+    {"uring-fixed", "io_uring: direct reads into registered buffers, 32 a call", {0, 1, 0, 2}, LabNeed::kUring},
+    {"uring-sqpoll", "io_uring: direct reads, submitted to a polling thread", {0, 1, 0, 0}, LabNeed::kUring},
     {"aio-direct", "libaio: direct reads, 8 a call", {0, 1, 0, 4}},
 };
 
@@ -109,8 +109,13 @@ double LabFigures::switches_per_mib() const {
 }
 double LabFigures::switches_per_round() const { return per(mode_switches, rounds); }
 
-LabVerdict judge(const LabPath& path, const LabFigures& figures, bool dma_possible) {
+LabVerdict judge(const LabPath& path, const LabFigures& figures,
+                 const LabConditions& conditions) {
   LabVerdict verdict;
+  if (path.needs == LabNeed::kFaults && !conditions.faults)
+    return {true, "this kernel does not tell of page faults on cached pages: not judged"};
+  if (path.needs == LabNeed::kUring && !conditions.uring)
+    return {true, "this kernel does not tell of io_uring's requests: not judged"};
   const Textbook& book = path.textbook;
   const auto differ = [&](std::string_view what) {
     verdict.agrees = false;
@@ -118,7 +123,7 @@ LabVerdict judge(const LabPath& path, const LabFigures& figures, bool dma_possib
   };
   if (!figures.complete) differ("some of its requests are incomplete");
   if (!near(figures.copies_per_byte(), book.cpu_copies, kCopyTolerance)) differ("CPU copies");
-  if (book.dma > 0 && !dma_possible)
+  if (book.dma > 0 && !conditions.dma)
     add(verdict.why, "the disk has no DMA of its own: not judged");
   else if (!near(figures.dma_per_byte(), book.dma, kDmaTolerance))
     differ("DMA");

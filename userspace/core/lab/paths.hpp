@@ -18,10 +18,14 @@ struct Textbook {
   std::optional<double> switches;  // unset: it depends on the kernel (pages per fault)
 };
 
+// What the kernel must tell for a path to be seen at all.
+enum class LabNeed : uint8_t { kNothing, kFaults, kUring };
+
 struct LabPath {
   std::string_view name;
   std::string_view summary;  // what the program does, one line
   Textbook textbook;
+  LabNeed needs = LabNeed::kNothing;
 };
 std::span<const LabPath> lab_paths();
 const LabPath* find_lab_path(std::string_view name);
@@ -49,8 +53,13 @@ struct LabVerdict {
   bool agrees = true;
   std::string why;  // what differs, or what could not be judged; empty: nothing to say
 };
-// `dma_possible`: the disk below the program's files moves data by DMA.
-LabVerdict judge(const LabPath& path, const LabFigures& figures, bool dma_possible);
+// What this machine can show.
+struct LabConditions {
+  bool dma = true;     // the disk below the programs' files moves data by DMA
+  bool faults = true;  // page faults on cached pages have a tracepoint (6.12)
+  bool uring = true;   // io_uring's tracepoints name requests (6.0)
+};
+LabVerdict judge(const LabPath& path, const LabFigures& figures, const LabConditions& conditions);
 
 struct LabRow {
   const LabPath* path = nullptr;
