@@ -29,6 +29,7 @@ const volatile __u32 page_shift __weak = 12;
 const volatile bool can_find_vma __weak = false; /* bpf_find_vma is there (5.17) */
 const volatile bool can_cast __weak = false;	   /* bpf_rdonly_cast is there (6.2) */
 const volatile bool measure_copies __weak = false; /* hooks on the kernel's copy functions are attached */
+const volatile bool watch_streams __weak = false; /* --stdio */
 const volatile bool watch_dma __weak = false; /* a device here uses the DMA layer, and we hook it */
 const volatile __u8 op_of_syscall[SYSCALLS] __weak = {}; /* enum wire_op by system call number */
 const volatile __u32 self_netns __weak = 0; /* inode of the collector's network namespace */
@@ -104,6 +105,14 @@ struct thread_state {
 	u32 unused;
 	u64 argument;	   /* what its end needs: the array of messages, of iocbs, of events */
 	struct ring_key running; /* the request of a ring that the thread is working on for the moment */
+	/* the call of a C library's stream that is running, stream_ns == 0: none */
+	u64 stream_ns;
+	u64 stream_buffer; /* the program's memory, not the stream's */
+	u64 stream_bytes;
+	u64 stream_unit; /* bytes that its result counts as one */
+	u64 stream_past; /* bytes that went past the stream's buffer */
+	s32 stream_fd;
+	u32 stream_op;
 	u64 batch_ns;	   /* of such a request: see wire_request_detail */
 	u32 run_by;
 	u32 run_flags;

@@ -124,6 +124,14 @@ static __noinline void finish_call(struct thread_state *state, s64 result)
 		state->offset = offset_from_position(&state->known[state->fd & (KNOWN_FILES - 1)], result);
 }
 
+/* A stream that is asked for much reads straight into the program's memory, or writes out of it. */
+static __always_inline void note_stream(struct thread_state *state, s64 result)
+{
+	if (result > 0 && state->op < WIRE_OP_FSYNC && state->buffer >= state->stream_buffer &&
+	    state->buffer - state->stream_buffer < state->stream_bytes)
+		state->stream_past += result;
+}
+
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(syscall_exit, struct pt_regs *regs, long result)
 {
@@ -141,6 +149,8 @@ int BPF_PROG(syscall_exit, struct pt_regs *regs, long result)
 		finish_call(state, result);
 	else if (state->offset == WIRE_UNKNOWN && !(state->flags & WIRE_REQUEST_FILE_UNKNOWN) && !tally)
 		state->offset = offset_from_position(&state->known[state->fd & (KNOWN_FILES - 1)], result);
+	if (watch_streams && state->stream_ns)
+		note_stream(state, result);
 	offset = state->offset;
 	close_request(state, now, result, offset, 0);
 	return 0;

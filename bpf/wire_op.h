@@ -48,6 +48,8 @@ enum wire_op {
 	WIRE_OP_IO_SUBMIT = 57,
 	WIRE_OP_IO_GETEVENTS = 58,
 	WIRE_OP_IO_PGETEVENTS = 59,
+	WIRE_OP_FREAD = 64, /* calls of the C library, not of the kernel */
+	WIRE_OP_FWRITE = 65,
 	WIRE_OP_DEVICE = 250, /* only in tallies: device work of a process on a file */
 	WIRE_OP_URING = 256,  /* + IORING_OP_*: a request of io_uring */
 	WIRE_OP_AIO = 512,    /* + IOCB_CMD_*: a request of libaio */

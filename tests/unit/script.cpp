@@ -69,6 +69,11 @@ Call& Call::moves(uint64_t bytes) {
   return *this;
 }
 
+Call& Call::copied_in_user_space(uint64_t bytes) {
+  in_user_space_ = true;
+  return copied(bytes);
+}
+
 Call& Call::submitted_by(const wire_owner& batch, uint32_t run_by, uint32_t run_flags) {
   record_.batch_ns = batch.start_ns;
   record_.run_by = run_by;
@@ -175,7 +180,7 @@ uint64_t Call::ends(int64_t result, uint16_t flags) {
   record_.request.tid = owner_.tid;
   record_.request.result = result;
   record_.request.flags = flags;
-  const bool all = record_.copied_bytes != 0 && int64_t(record_.copied_bytes) == result;
+  const bool all = !in_user_space_ && record_.copied_bytes != 0 && int64_t(record_.copied_bytes) == result;
   if (all) record_.request.flags |= WIRE_REQUEST_COPIED;
   const bool touched = (record_.copied_bytes != 0 && !all) || record_.bios != 0 ||
                        record_.page_runs != 0 || record_.waits != 0 || record_.dirtied_bytes != 0 ||

@@ -69,6 +69,7 @@ class Call {
   Call& to(const NamedFile& file, uint64_t offset = WIRE_UNKNOWN);  // sendfile and its kin
   Call& called_with(uint32_t call_flags);
   Call& moves(uint64_t bytes);  // what a result that counts messages does not say
+  Call& copied_in_user_space(uint64_t bytes);
   // Submitted to a ring by the call `batch` (nobody: by a polling thread), worked on by `run_by`.
   Call& submitted_by(const wire_owner& batch, uint32_t run_by, uint32_t run_flags = 0);
   Call& waits(wire_wait_reason reason, uint64_t ns);
@@ -92,6 +93,7 @@ class Call {
   NamedFile file_;
   wire_owner owner_{};
   wire_request_detail record_{};
+  bool in_user_space_ = false;
 };
 
 class Story {

@@ -55,6 +55,7 @@ struct RecordOptions {
   std::string raw;     // path of the raw recording, empty: none is kept
   LossLimit max_lost;
   CopyHooks copies = CopyHooks::kAuto;
+  bool stdio = false;  // watch the C library's streams
   std::optional<uint64_t> ring_bytes;  // of one ring, a power of two; unset: the default
 };
 

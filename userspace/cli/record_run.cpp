@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "cli/capture.hpp"
@@ -46,6 +47,7 @@ class Recording {
  private:
   Status open_targets();
   Status open_outputs();
+  Result<std::vector<std::string>> find_libraries() const;
   Status load();
   Status begin();
   Status capture();
@@ -126,11 +128,41 @@ std::vector<std::pair<uint32_t, uint64_t>> own_files(const RecordOptions& option
   return files;
 }
 
+// Those of all targets; of a command that has not run yet, the one that we use.
+Result<std::vector<std::string>> Recording::find_libraries() const {
+  std::vector<std::string> libraries;
+  if (targets_.empty()) libraries.push_back(c_library_of(0));
+  for (const TargetProcess& target : targets_) {
+    const std::string library = c_library_of(target.pid);
+    if (library.empty())
+      return Error{ErrorKind::kRuntime,
+                   fmt::format("--stdio: process {} ({}) maps no glibc (libc.so.6): its streams, if "
+                               "it has any, are another library's. Leave --stdio out",
+                               target.pid, text::escape(target.comm))};
+    libraries.push_back(library);
+  }
+  // The same file twice would be probed, and counted, twice.
+  std::set<std::pair<dev_t, ino_t>> seen;
+  std::erase_if(libraries, [&](const std::string& library) {
+    struct stat facts {};
+    return stat(library.c_str(), &facts) != 0 || !seen.emplace(facts.st_dev, facts.st_ino).second;
+  });
+  return libraries;
+}
+
+Error no_streams(const Plan& plan) {
+  std::string reason = "no C library was found";
+  for (const MissingHook& hook : plan.missing())
+    if (hook.hook == kStreams) reason = hook.reason;
+  return {ErrorKind::kKernel, "--stdio: " + reason};
+}
+
 Status Recording::load() {
   Result<Features> features = read_features(options_.copies);
   if (!features) return features.error();
   plan_ = make_plan(*features);
   if (options_.copies == CopyHooks::kNone) plan_.leave_copies_out("");
+  if (options_.stdio) plan_.take_streams();
   SessionOptions session;
   session.all = options_.target.all;
   session.follow = options_.target.follow;
@@ -140,10 +172,16 @@ Status Recording::load() {
   for (const TargetProcess& target : targets_) session.pids.push_back(target.pid);
   if (child_) session.pids.push_back(child_->pid());
   session.from_exec = child_.has_value();
+  if (options_.stdio) {
+    auto libraries = find_libraries();
+    if (!libraries) return libraries.error();
+    session.libraries = std::move(*libraries);
+  }
   Result<std::unique_ptr<Session>> loaded = Session::load(session, plan_);
   if (!loaded) return loaded.error();
   session_ = std::move(*loaded);
   if (Status attached = session_->attach(plan_); !attached) return attached;
+  if (options_.stdio && !plan_.watches_streams()) return no_streams(plan_);
   const bool demanded =
       options_.copies == CopyHooks::kFexit || options_.copies == CopyHooks::kKprobe;
   if (demanded && !plan_.measured.any())

@@ -52,6 +52,8 @@ constexpr Row kRows[] = {
     {WIRE_OP_IO_SUBMIT, OpFamily::kRing, "io_submit"},
     {WIRE_OP_IO_GETEVENTS, OpFamily::kRing, "io_getevents"},
     {WIRE_OP_IO_PGETEVENTS, OpFamily::kRing, "io_pgetevents"},
+    {WIRE_OP_FREAD, OpFamily::kStream, "fread"},
+    {WIRE_OP_FWRITE, OpFamily::kStream, "fwrite"},
     {WIRE_OP_PAGE_FAULT, OpFamily::kFault, "page_fault"},
     {WIRE_OP_DEVICE, OpFamily::kOther, "device"},
 };

@@ -11,8 +11,8 @@
 namespace iohops {
 
 // kMove: between two descriptors without passing the application; kPoll: waits for readiness; kRing:
-// hands requests to a ring or collects what became of them.
-enum class OpFamily : uint8_t { kOther, kRead, kWrite, kSync, kFault, kMove, kPoll, kRing };
+// hands requests to a ring or collects what became of them; kStream: a call of the C library.
+enum class OpFamily : uint8_t { kOther, kRead, kWrite, kSync, kFault, kMove, kPoll, kRing, kStream };
 
 OpFamily family(uint16_t op);
 std::string_view op_name(uint16_t op);  // "pread64"; "unknown" for a value without a name

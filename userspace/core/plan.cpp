@@ -64,6 +64,7 @@ std::string copy_obstacle(const ProgramSpec& spec, const Features& features) {
 std::string obstacle(const ProgramSpec& spec, const Features& features) {
   if (!spec.helper.empty() && features.helpers.count(std::string(spec.helper)) == 0)
     return "this kernel has no BPF helper " + std::string(spec.helper);
+  if (of_library(spec.attach)) return "";  // known when it is attached
   if (of_function(spec.attach)) return copy_obstacle(spec, features);
   if (spec.tracepoint.empty())
     return features.program_types.count("BPF_PROG_TYPE_SYSCALL") != 0
@@ -107,6 +108,7 @@ void settle_copies(const Features& features, std::vector<PlannedProgram>& progra
 
 std::string name_of(const PlannedProgram& program) {
   if (of_function(program.attach)) return std::string(kCopyFunctions);
+  if (of_library(program.attach)) return std::string(kStreams);
   return program.tracepoint.empty() ? program.program : program.tracepoint;
 }
 
@@ -149,6 +151,20 @@ void Plan::leave_dma_out() {
     planned.enabled = false;
     planned.superseded = true;
   }
+}
+
+void Plan::take_streams() {
+  for (PlannedProgram& planned : programs) {
+    if (!of_library(planned.attach)) continue;
+    planned.enabled = planned.reason.empty();
+    planned.superseded = false;
+  }
+}
+
+bool Plan::watches_streams() const {
+  return std::any_of(programs.begin(), programs.end(), [](const PlannedProgram& planned) {
+    return planned.enabled && of_library(planned.attach);
+  });
 }
 
 void Plan::leave_page_faults_out() {
@@ -246,6 +262,11 @@ Plan make_plan(const Features& features) {
         (spec.group.empty() ||
          (!at_exit && taken.emplace(spec.group, spec.tracepoint, spec.attach).second));
     plan.programs.push_back(std::move(program));
+  }
+  for (PlannedProgram& program : plan.programs) {
+    if (!of_library(program.attach)) continue;
+    program.enabled = false;
+    program.superseded = true;
   }
   settle_groups(plan.programs);
   settle_copies(features, plan.programs);

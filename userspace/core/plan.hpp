@@ -37,14 +37,20 @@ struct Features {
 
 // How all hooks on copy functions together are called where none can be had.
 inline constexpr std::string_view kCopyFunctions = "copy functions";
+inline constexpr std::string_view kStreams = "streams of the C library";
 
-enum class Attach : uint8_t { kTracepoint, kPageFaults, kFexit, kKprobe, kKretprobe };
+enum class Attach : uint8_t { kTracepoint, kPageFaults, kUprobe, kUretprobe, kFexit, kKprobe, kKretprobe };
+constexpr bool of_library(Attach attach) {
+  return attach == Attach::kUprobe || attach == Attach::kUretprobe;
+}
 constexpr bool of_function(Attach attach) { return attach >= Attach::kFexit; }
 
 // One BPF program and what it takes.
 struct ProgramSpec {
   std::string_view program;
-  std::string_view tracepoint;  // or event or function, see `attach`; empty: userspace runs it
+  // Or event, function, functions of a library (with commas between), see `attach`; empty:
+  // userspace runs it.
+  std::string_view tracepoint;
   // Leading arguments that it reads, as C types with commas between; `_` is any type. The
   // tracepoint may have more.
   std::string_view arguments;
@@ -92,6 +98,8 @@ struct Plan {
   void disable(std::string_view program, std::string reason);
   // No device here maps through the DMA layer: its hooks would cost and never give anything.
   void leave_dma_out();
+  void take_streams();  // --stdio: left out otherwise
+  bool watches_streams() const;
   void leave_page_faults_out();  // nobody wants them
   // Physical addresses cannot be joined to pages: of the DMA hooks, only those that name pages
   // stay.

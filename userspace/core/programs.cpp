@@ -31,6 +31,8 @@ constexpr std::string_view kRingLost =
     "requests of io_uring: what they do counts as io_uring_enter's, or nobody's";
 constexpr std::string_view kBatchLost =
     "to which of several requests of one io_submit device work belongs: it is io_submit's";
+constexpr std::string_view kStreamsLost =
+    "the copies of the C library's streams (fread, fwrite), in user space";
 constexpr std::string_view kMapLost =
     "that the DMA layer maps the memory of NVMe disks: their DMA is derived";
 
@@ -245,6 +247,26 @@ constexpr ProgramSpec kPrograms[] = {
      .tracepoint = "iomap_dio_complete",
      .arguments = "struct kiocb *",
      .lost = "when a request of libaio was over: it ends when it is collected"},
+    {.program = "stdio_read",
+     .tracepoint = "fread,fread_unlocked",
+     .arguments = "",
+     .lost = kStreamsLost,
+     .attach = Attach::kUprobe},
+    {.program = "stdio_read_end",
+     .tracepoint = "fread,fread_unlocked",
+     .arguments = "",
+     .lost = kStreamsLost,
+     .attach = Attach::kUretprobe},
+    {.program = "stdio_write",
+     .tracepoint = "_IO_file_xsputn",
+     .arguments = "",
+     .lost = kStreamsLost,
+     .attach = Attach::kUprobe},
+    {.program = "stdio_write_end",
+     .tracepoint = "_IO_file_xsputn",
+     .arguments = "",
+     .lost = kStreamsLost,
+     .attach = Attach::kUretprobe},
     {.program = "dma_map_page",
      .tracepoint = "dma_map_page",
      .arguments = "struct device *, phys_addr_t, dma_addr_t, size_t",

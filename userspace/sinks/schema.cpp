@@ -154,7 +154,7 @@ constexpr std::string_view kSchema = R"json({
         "type": {"const": "request"}, "id": {"$ref": "#/$defs/request_id"},
         "pid": {"$ref": "#/$defs/u32"}, "tid": {"$ref": "#/$defs/u32"}, "comm": {"$ref": "#/$defs/name"}, "comm_b64": {"$ref": "#/$defs/base64"},
         "op": {"description": "the name of the system call, page_fault, ...", "type": "string"}, "op_b64": {"$ref": "#/$defs/base64"},
-        "submit": {"enum": ["syscall", "io_uring", "libaio", "page_fault"]},
+        "submit": {"enum": ["syscall", "io_uring", "libaio", "page_fault", "stdio"]},
         "fd": {"description": "-1: none", "$ref": "#/$defs/i32"}, "file": {"$ref": "#/$defs/file_id_or_null"},
         "offset": {"$ref": "#/$defs/count_or_null"}, "requested": {"description": "bytes asked for", "$ref": "#/$defs/count_or_null"},
         "result": {"description": "as the call returned it: negative is -errno", "$ref": "#/$defs/i64"},

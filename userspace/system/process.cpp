@@ -17,6 +17,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -190,6 +191,17 @@ StartFailure start_failure(const std::string& name, int error, std::string reaso
 }
 
 }  // namespace
+
+std::string c_library_of(uint32_t pid) {
+  const std::string process = pid == 0 ? "/proc/self" : "/proc/" + std::to_string(pid);
+  std::ifstream maps(process + "/maps");
+  for (std::string line; std::getline(maps, line);) {
+    const size_t path = line.find('/');
+    if (path == std::string::npos || !line.ends_with("/libc.so.6")) continue;
+    return (pid == 0 ? "" : process + "/root") + line.substr(path);
+  }
+  return "";
+}
 
 StartFailure find_command(const std::string& name) {
   if (name.find('/') != std::string::npos) {

@@ -91,6 +91,7 @@ void set_knobs(iohops_bpf& skeleton, const SessionOptions& options, const Plan& 
   knobs.can_cast = plan.uses("bpf_rdonly_cast");
   knobs.measure_copies = plan.measures_copies();
   knobs.watch_dma = plan.watches_dma();
+  knobs.watch_streams = plan.watches_streams();
   number_syscalls(const_cast<uint8_t*>(knobs.op_of_syscall));
   set_filter(skeleton, options.filter);
   size_t used = 0;
@@ -101,6 +102,19 @@ void set_knobs(iohops_bpf& skeleton, const SessionOptions& options, const Plan& 
   }
   if (!options.tally) bpf_map__set_max_entries(skeleton.maps.tallies, 1);
   if (!plan.watches_dma()) bpf_map__set_max_entries(skeleton.maps.memories, 1);
+}
+
+const ProgramSpec* spec_of(std::string_view program) {
+  const auto table = program_table();
+  const auto found = std::find_if(table.begin(), table.end(), [&](const ProgramSpec& spec) {
+    return spec.program == program;
+  });
+  return found == table.end() ? nullptr : &*found;
+}
+
+Attach attach_of(std::string_view program) {
+  const ProgramSpec* spec = spec_of(program);
+  return spec != nullptr ? spec->attach : Attach::kTracepoint;
 }
 
 void choose_programs(iohops_bpf& skeleton, const Plan& plan) {
@@ -226,6 +240,10 @@ Status Session::attach(Plan& plan) {
       attach_page_faults(each, plan);
       continue;
     }
+    if (of_library(attach_of(bpf_program__name(each)))) {
+      attach_streams(each, plan);
+      continue;
+    }
     bpf_link* link = bpf_program__attach(each);
     if (link) {
       links_.emplace_back(bpf_program__name(each), link);
@@ -249,6 +267,24 @@ void Session::attach_page_faults(const bpf_program* program, Plan& plan) {
   Result<Links> links = attach_to_page_faults(program);
   if (!links) return plan.disable(name, "attach refused: " + links.error().message);
   for (auto& link : *links) links_.emplace_back(name, link.release());
+}
+
+void Session::attach_streams(const bpf_program* program, Plan& plan) {
+  const ProgramSpec* spec = spec_of(bpf_program__name(program));
+  for (const std::string& library : options_.libraries) {
+    std::string_view rest = spec->tracepoint;
+    while (!rest.empty()) {
+      const std::string function(rest.substr(0, rest.find(',')));
+      rest.remove_prefix(std::min(rest.size(), function.size() + 1));
+      LIBBPF_OPTS(bpf_uprobe_opts, how, .retprobe = spec->attach == Attach::kUretprobe,
+                  .func_name = function.c_str());
+      bpf_link* link = bpf_program__attach_uprobe_opts(program, -1, library.c_str(), 0, &how);
+      if (!link)
+        return plan.disable(spec->program, fmt::format("{} of {} cannot be probed: {}", function,
+                                                       library, std::strerror(errno)));
+      links_.emplace_back(spec->program, link);
+    }
+  }
 }
 
 // Some of the copy functions call each other: which ones to count is seen by what they count of I/O

@@ -31,6 +31,7 @@ struct SessionOptions {
   std::optional<uint64_t> ring_bytes;  // of one ring; unset: 8 MiB, less with many CPUs
   std::vector<std::pair<uint32_t, uint64_t>> own_files;  // (kernel dev_t, inode) never traced
   EarlyFilter filter;
+  std::vector<std::string> libraries;  // C libraries whose streams are watched
 };
 
 struct KernelCounters {
@@ -89,6 +90,7 @@ class Session {
   Session() = default;
   Status open_rings(const SessionOptions& options);
   void attach_page_faults(const bpf_program* program, Plan& plan);
+  void attach_streams(const bpf_program* program, Plan& plan);
   void check_copies(Plan& plan);
   uint64_t recursion_misses() const;
 

@@ -23,8 +23,8 @@ constexpr std::array<std::string_view, kCauses> kCauseNames{
 constexpr std::array<std::string_view, 8> kPathNames{"buffered", "direct", "mapped", "zero_copy",
                                                      "socket",   "pipe",   "memory", "none"};
 constexpr std::array<std::string_view, 5> kCacheNames{"hit", "miss", "mixed", "bypass", "none"};
-constexpr std::array<std::string_view, 4> kSubmitNames{"syscall", "io_uring", "libaio",
-                                                       "page_fault"};
+constexpr std::array<std::string_view, 5> kSubmitNames{"syscall", "io_uring", "libaio",
+                                                       "page_fault", "stdio"};
 
 template <typename Enum, size_t N>
 std::string_view name_in(const std::array<std::string_view, N>& names, Enum value) {

@@ -63,7 +63,7 @@ enum class Path : uint8_t {
   kNone
 };
 enum class CacheOutcome : uint8_t { kHit, kMiss, kMixed, kBypass, kNone };
-enum class Submit : uint8_t { kSyscall, kIoUring, kLibaio, kPageFault };
+enum class Submit : uint8_t { kSyscall, kIoUring, kLibaio, kPageFault, kStdio };
 
 // The names are part of the JSON contract. parse_* is the inverse, nullopt for an unknown name.
 std::string_view name(Evidence);

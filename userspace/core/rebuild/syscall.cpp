@@ -19,6 +19,7 @@ bool has_offset(const FileState* file) {
 
 Submit submit_of(uint16_t op) {
   if (family(op) == OpFamily::kFault) return Submit::kPageFault;
+  if (family(op) == OpFamily::kStream) return Submit::kStdio;
   if (op >= WIRE_OP_AIO) return Submit::kLibaio;
   return is_ringed(op) ? Submit::kIoUring : Submit::kSyscall;
 }
@@ -47,7 +48,7 @@ void fill_identity(RebuildState& s, const wire_request& request, RequestId id,
   r.start_ns = s.since_start(request.start_ns);
   r.duration_ns = std::max(s.since_start(request.header.time_ns), r.start_ns) - r.start_ns;
   r.mode_switches = unfinished(request) ? 1 : 2;  // into the kernel, and back if it came back
-  if (is_ringed(request.op)) r.mode_switches = 0;
+  if (r.submit != Submit::kSyscall && r.submit != Submit::kPageFault) r.mode_switches = 0;
   r.ring.reset();
   r.moves_data = moves_data(request.op);
   r.ended = {};
@@ -235,6 +236,12 @@ Status hand_out(RebuildState& s, const wire_request_detail& record, RequestId id
     fill_move(s, record, held, verdict, file);
   } else if (r.moves_data) {
     fill_transfer_of_data(s, record, held, verdict, file);
+  } else if (family(request.op) == OpFamily::kStream) {
+    // Between the stream's buffer and the program: no kernel is involved.
+    const bool read = request.op == WIRE_OP_FREAD;
+    add_copy(s, {read ? Endpoint::kStdio : Endpoint::kUser, read ? Endpoint::kUser : Endpoint::kStdio,
+                 Evidence::kMeasured},
+             record.copied_bytes, held);
   } else if (family(request.op) == OpFamily::kFault) {
     r.path = Path::kMapped;
     if (file == nullptr || uses_page_cache(*file)) {
