@@ -85,6 +85,7 @@ struct ring_key {
 /* One traced thread. Only its own context touches it (its system calls, faults, and the scheduler
  * switching it), so no field needs an atomic. 16384 of them take 8 MiB of kernel memory. */
 struct thread_state {
+	/* What a cache hit touches stands together: two cache lines, and one of `known`. */
 	u32 tid; /* 0: free */
 	u32 tgid;
 	/* the open request, start_ns == 0: none */
@@ -99,12 +100,22 @@ struct thread_state {
 	u64 offset; /* explicit, WIRE_UNKNOWN: take it from f_pos when it ends */
 	u32 segments;
 	u32 call_flags;
-	u64 copied;  /* bytes that copy functions reported */
-	u64 copy_argument; /* between the kprobe and the kretprobe of one: what its report needs */
-	u32 copying;	   /* and whether it is for user memory */
-	u32 unused;
-	u64 argument;	   /* what its end needs: the array of messages, of iocbs, of events */
+	u64 copied; /* bytes that copy functions reported */
+	u64 out_ns; /* off the CPU since, 0: on it */
+	u32 touched; /* see below */
+	u32 to_file; /* where sendfile and its kin put the bytes, 0: nowhere */
+	/* The files that it used last, by descriptor: a server goes to and fro between a few. */
+	struct known_file known[KNOWN_FILES + 1]; /* and the last target */
+
+	s32 to_fd;
+	u32 copying; /* between the kprobe and the kretprobe of a copy function: whether it is for user memory, */
+	u64 copy_argument; /* and what its report needs */
+	u64 to_offset;
+	u64 argument; /* what its end needs: the array of messages, of iocbs, of events */
 	struct ring_key running; /* the request of a ring that the thread is working on for the moment */
+	u64 batch_ns; /* of such a request: see wire_request_detail */
+	u32 run_by;
+	u32 run_flags;
 	/* the call of a C library's stream that is running, stream_ns == 0: none */
 	u64 stream_ns;
 	u64 stream_buffer; /* the program's memory, not the stream's */
@@ -113,17 +124,7 @@ struct thread_state {
 	u64 stream_past; /* bytes that went past the stream's buffer */
 	s32 stream_fd;
 	u32 stream_op;
-	u64 batch_ns;	   /* of such a request: see wire_request_detail */
-	u32 run_by;
-	u32 run_flags;
-	/* where sendfile and its kin put the bytes */
-	u64 to_offset;
-	u32 to_file;
-	s32 to_fd;
-	/* The files that it used last, by descriptor: a server goes to and fro between a few. */
-	struct known_file known[KNOWN_FILES + 1]; /* and the last target */
 	/* what happened below the request; valid and non-zero only when `touched` */
-	u32 touched;
 	u64 off_cpu_ns;
 	u32 voluntary, involuntary;
 	u32 bios, direct_bios;
@@ -139,8 +140,6 @@ struct thread_state {
 	u32 own_writeback; /* folio_wait_writeback was met */
 	u32 file_fault;	   /* page fault: it is on a file mapping */
 	u32 io_waits;
-	/* off the CPU since, 0: on it */
-	u64 out_ns;
 	u32 out_reason;
 	u32 reserved;
 };
