@@ -2,7 +2,8 @@
 skip, and last of all `N passed, N failed, N skipped`. Knows nothing of how tests are run."""
 
 # In CI a test may be skipped for want of these, and for nothing else.
-EXCUSES = ("not installed", "this kernel", "no such device", "refuses")
+EXCUSES = ("not installed", "this kernel", "no such device", "refuses", "cannot be had", "could not install",
+           "proves nothing")
 
 
 class Tally:
