@@ -100,11 +100,9 @@ bpf: $(SKELS)                          ## build the BPF object and its skeleton
 demo: all $(BUILD)/workloads/io        ## trace a small workload by its PID and print the report
 	$(Q)tools/demo/run $(BUILD)/iohops $(BUILD)/workloads/io
 
-# The guests of `make vm` belong to it; VM=0 leaves them out.
-WITH_VM := $(filter-out 0,$(or $(VM),1))
-check: all $(if $(WITH_VM),vm-kernels) $(CHECK_OK) $(UNIT_BINS) $(OBJECT_TEST) $(OTHER_OBJECTS) $(WORKLOADS) ## every test that this host can run (VM=0: no guests)
+check: all $(if $(VM),vm-kernels) $(CHECK_OK) $(UNIT_BINS) $(OBJECT_TEST) $(OTHER_OBJECTS) $(WORKLOADS) ## every test that this host can run ; VM=1: and make vm
 	$(Q)tools/check-layers $(BUILD)/obj
-	$(Q)$(PYTHON) tests/run unit object live $(if $(WITH_VM),vm)
+	$(Q)$(PYTHON) tests/run unit object live $(if $(VM),vm)
 
 unit: $(CHECK_OK) $(UNIT_BINS)         ## unit and golden tests only
 	$(Q)$(PYTHON) tests/run unit
