@@ -2,6 +2,7 @@
 // right. Nothing is run.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 

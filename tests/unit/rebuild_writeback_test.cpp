@@ -1,5 +1,7 @@
 // Dirty pages: who wrote what a device writes later, what it never writes, and what a sync costs.
 #include <gtest/gtest.h>
+#include <algorithm>
+#include <cstring>
 
 #include "core/rebuild/blk_types.hpp"
 #include "core/rebuild/dirty.hpp"

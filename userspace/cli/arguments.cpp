@@ -1,11 +1,9 @@
 #include "cli/arguments.hpp"
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
-#include <memory>
+#include <algorithm>
 #include <string_view>
 
+#include "cli/grammar.hpp"
 #include "cli/units.hpp"
 #include "core/filter.hpp"
 #include "core/ops.hpp"
@@ -40,27 +38,6 @@ Status check_op(const std::string& wanted) {
                                       ", and globs such as 'p*'"};
 }
 
-class HelpFormatter : public CLI::Formatter {
- public:
-  explicit HelpFormatter(std::string usage) : usage_(std::move(usage)) { column_width(32); }
-
-  std::string make_usage(const CLI::App* app, std::string) const override {
-    const bool top = app->get_parent() == nullptr;
-    return "\nUsage: iohops " + (top ? std::string() : app->get_name() + " ") + usage_ + "\n";
-  }
-
-  // The base class leaves two empty lines between groups.
-  std::string make_help(const CLI::App* app, std::string name,
-                        CLI::AppFormatMode mode) const override {
-    std::string help = CLI::Formatter::make_help(app, std::move(name), mode);
-    for (size_t at = 0; (at = help.find("\n\n\n", at)) != std::string::npos;) help.erase(at, 1);
-    return help;
-  }
-
- private:
-  std::string usage_;
-};
-
 }  // namespace
 
 Error about(const std::string& option, const Error& error) {
@@ -69,19 +46,12 @@ Error about(const std::string& option, const Error& error) {
 
 std::string input_name(const std::string& path) { return path == "-" ? "stdin" : path; }
 
-void set_help(CLI::App& app, const std::string& usage, const std::string& examples) {
-  app.formatter(std::make_shared<HelpFormatter>(usage));
-  app.footer(examples);
-}
-
 void CommonArguments::declare(CLI::App& app) {
-  app.add_flag("-q,--quiet", quiet_, "errors and warnings only")->group("Common");
-  app.add_flag("-v,--verbose", verbosity_, "say more on stderr")->group("Common");
-  app.add_option("--color", color_,
-                 "auto: when stderr or stdout is a terminal (and NO_COLOR unset)")
-      ->check(CLI::IsMember({"auto", "always", "never"}))
-      ->option_text("auto|always|never")
-      ->group("Common");
+  add_flag(app, "-q,--quiet", quiet_, "errors and warnings only", kCommonGroup);
+  add_counter(app, "-v,--verbose", verbosity_, "say more on stderr", kCommonGroup);
+  add_choice(app, "--color", color_,
+             "auto: when stderr or stdout is a terminal (and NO_COLOR unset)",
+             {"auto", "always", "never"}, kCommonGroup);
 }
 
 Result<CommonOptions> CommonArguments::finish(const Surroundings& surroundings) const {
@@ -98,15 +68,11 @@ Result<CommonOptions> CommonArguments::finish(const Surroundings& surroundings) 
 }
 
 void TargetArguments::declare(CLI::App& app) {
-  app.add_option("-p,--pid", pids_, "these processes, with all their threads")
-      ->option_text("PID[,PID...]")
-      ->type_name("PID")
-      ->allow_extra_args(false)
-      ->group("Target (one of -p, -a, -- CMD)");
-  app.add_flag("-a,--all", all_, "everything on this machine, but never iohops itself")
-      ->group("Target (one of -p, -a, -- CMD)");
-  app.add_flag("-f,--follow", follow_, "children of the processes too (always for -- CMD)")
-      ->group("Target (one of -p, -a, -- CMD)");
+  const char* group = "Target (one of -p, -a, -- CMD)";
+  add_values(app, "-p,--pid", pids_, "these processes, with all their threads",
+             {"PID[,PID...]", "PID", group});
+  add_flag(app, "-a,--all", all_, "everything on this machine, but never iohops itself", group);
+  add_flag(app, "-f,--follow", follow_, "children of the processes too (always for -- CMD)", group);
 }
 
 Result<TargetOptions> TargetArguments::finish(const Surroundings& surroundings) const {
@@ -134,30 +100,17 @@ Result<TargetOptions> TargetArguments::finish(const Surroundings& surroundings) 
 void FilterArguments::declare(CLI::App& app, bool per_request) {
   const char* group =
       per_request ? "Filter (on finished requests; totals count only what passes)" : "Filter";
-  app.add_option("--op", ops_, "these operations (globs allowed): read, pwrite64, page_fault, ...")
-      ->option_text("OP[,OP...]")
-      ->type_name("OP")
-      ->allow_extra_args(false)
-      ->group(group);
-  app.add_option("--path", paths_, "files whose whole path matches; * matches / too")
-      ->option_text("GLOB")
-      ->type_name("GLOB")
-      ->allow_extra_args(false)
-      ->group(group);
-  app.add_option("--dev", devices_, "files on these block devices: vda, 254:0")
-      ->option_text("NAME[,NAME...]")
-      ->type_name("DEVICE")
-      ->allow_extra_args(false)
-      ->group(group);
+  add_values(app, "--op", ops_, "these operations (globs allowed): read, pwrite64, page_fault, ...",
+             {"OP[,OP...]", "OP", group});
+  add_values(app, "--path", paths_, "files whose whole path matches; * matches / too",
+             {"GLOB", "GLOB", group});
+  add_values(app, "--dev", devices_, "files on these block devices: vda, 254:0",
+             {"NAME[,NAME...]", "DEVICE", group});
   if (!per_request) return;
-  app.add_option("--min-latency", min_latency_, "requests that took at least this: 1ms")
-      ->option_text("DUR")
-      ->type_name("DUR")
-      ->group(group);
-  app.add_option("--min-bytes", min_bytes_, "requests that asked for at least this: 64K")
-      ->option_text("SIZE")
-      ->type_name("SIZE")
-      ->group(group);
+  add_value(app, "--min-latency", min_latency_, "requests that took at least this: 1ms",
+            {"DUR", "DUR", group});
+  add_value(app, "--min-bytes", min_bytes_, "requests that asked for at least this: 64K",
+            {"SIZE", "SIZE", group});
 }
 
 Result<Filter> FilterArguments::finish() const {

@@ -55,7 +55,4 @@ Error about(const std::string& option, const Error& error);
 // How a path is named in a message: "-" is stdin for an input.
 std::string input_name(const std::string& path);
 
-// Sets the line after "Usage: iohops NAME" and the examples at the end of the help.
-void set_help(CLI::App& app, const std::string& usage, const std::string& examples);
-
 }  // namespace iohops

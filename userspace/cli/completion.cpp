@@ -2,14 +2,12 @@
 // disagree with it.
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <algorithm>
 #include <memory>
 #include <string_view>
 
 #include "cli/arguments.hpp"
+#include "cli/grammar.hpp"
 #include "cli/parse.hpp"
 #include "cli/run.hpp"
 #include "cli/subcommand.hpp"
@@ -57,34 +55,32 @@ std::vector<std::string> all_ops() {
   return {names.begin(), names.end()};
 }
 
-Word word_of(const CLI::Option& option) {
+Word word_of(const DeclaredOption& option) {
   Word word;
-  for (const std::string& name : option.get_snames()) word.names.push_back("-" + name);
-  for (const std::string& name : option.get_lnames()) word.names.push_back("--" + name);
-  word.description = option.get_description();
+  word.names = option.names;
+  word.description = option.description;
   std::replace(word.description.begin(), word.description.end(), '\n', ' ');
-  const std::string type = option.get_type_name();
+  const std::string& type = option.type;
   word.choices = choices_of(type);
   if (type == "OP") word.choices = all_ops();
   if (type == "LABPATH")
     for (const LabPath& path : lab_paths()) word.choices.emplace_back(path.name);
   if (type == "COLUMN")
     for (const TopColumnInfo& column : top_columns()) word.choices.emplace_back(column.key);
-  word.kind = option.get_items_expected_max() == 0 ? Kind::kNone
-              : !word.choices.empty()              ? Kind::kChoice
-              : type == "FILE"                     ? Kind::kFile
-              : type == "PID"                      ? Kind::kPid
-              : type == "DEVICE"                   ? Kind::kDevice
-                                                   : Kind::kFree;
+  word.kind = !option.takes_value     ? Kind::kNone
+              : !word.choices.empty() ? Kind::kChoice
+              : type == "FILE"        ? Kind::kFile
+              : type == "PID"         ? Kind::kPid
+              : type == "DEVICE"      ? Kind::kDevice
+                                      : Kind::kFree;
   return word;
 }
 
-std::vector<Branch> branches(CLI::App& app) {
+std::vector<Branch> branches() {
   std::vector<Branch> all;
-  for (const Subcommand& subcommand : subcommands()) {
-    const CLI::App* sub = app.get_subcommand(subcommand.name);
-    Branch branch{subcommand.name, sub->get_description(), subcommand.takes_command, {}};
-    for (const CLI::Option* option : sub->get_options()) branch.words.push_back(word_of(*option));
+  for (const DeclaredSubcommand& sub : Parser().declared()) {
+    Branch branch{sub.name, sub.description, sub.takes_command, {}};
+    for (const DeclaredOption& option : sub.options) branch.words.push_back(word_of(option));
     all.push_back(std::move(branch));
   }
   return all;
@@ -276,14 +272,11 @@ std::string fish_script(const std::vector<Branch>& all) {
 
 Finish declare_completion(CLI::App& app) {
   const auto shell = std::make_shared<std::string>();
-  app.description("print a completion script for a shell");
-  set_help(app, "bash|zsh|fish", R"(Examples:
+  describe(app, "print a completion script for a shell", "bash|zsh|fish", R"(Examples:
   iohops completion bash > /etc/bash_completion.d/iohops
   iohops completion zsh > "${fpath[1]}/_iohops"
   iohops completion fish > ~/.config/fish/completions/iohops.fish)");
-  app.add_option("SHELL", *shell, "bash, zsh or fish")
-      ->check(CLI::IsMember({"bash", "zsh", "fish"}))
-      ->option_text("bash|zsh|fish");
+  add_choice(app, "SHELL", *shell, "bash, zsh or fish", {"bash", "zsh", "fish"});
   return [shell](const Surroundings&) -> Result<Invocation> {
     if (shell->empty())
       return Error{ErrorKind::kUsage, "for which shell? iohops completion bash|zsh|fish"};
@@ -294,8 +287,7 @@ Finish declare_completion(CLI::App& app) {
 }
 
 Result<int> run_completion(const CompletionOptions& options) {
-  Parser parser;
-  const std::vector<Branch> all = branches(parser.app());
+  const std::vector<Branch> all = branches();
   switch (options.shell) {
     case Shell::kBash:
       return print(bash_script(all));

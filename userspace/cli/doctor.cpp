@@ -1,14 +1,12 @@
 // `iohops doctor`: what this kernel allows and how well each figure will be known.
 #include <unistd.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <memory>
 #include <optional>
 
 #include "cli/arguments.hpp"
 #include "cli/diagnosis.hpp"
+#include "cli/grammar.hpp"
 #include "cli/run.hpp"
 #include "cli/subcommand.hpp"
 #include "system/terminal.hpp"
@@ -28,12 +26,12 @@ constexpr size_t kDefaultWidth = 100;
 
 Finish declare_doctor(CLI::App& app) {
   const auto arguments = std::make_shared<Arguments>();
-  app.description("say what this kernel allows, and what fixes what it does not");
-  set_help(app, "[--json] [--hooks]",
+  describe(app, "say what this kernel allows, and what fixes what it does not",
+           "[--json] [--hooks]",
            "It loads and attaches every BPF program for a moment, if it may, and records nothing.\n"
            "Exit code: 0 tracing is possible, 3 the kernel cannot, 4 no permission.");
-  app.add_flag("--json", arguments->json, "one JSON document");
-  app.add_flag("--hooks", arguments->hooks, "list every hook, with what it is for");
+  add_flag(app, "--json", arguments->json, "one JSON document");
+  add_flag(app, "--hooks", arguments->hooks, "list every hook, with what it is for");
   arguments->common.declare(app);
   return [arguments](const Surroundings& surroundings) -> Result<Invocation> {
     auto common = arguments->common.finish(surroundings);

@@ -6,8 +6,9 @@
 #include <algorithm>
 #include <numeric>
 #include <string_view>
+#include <utility>
 
-#include "cli/arguments.hpp"
+#include "cli/grammar.hpp"
 
 namespace iohops {
 namespace {
@@ -59,12 +60,17 @@ std::string suggestion(const std::string& typed, const std::vector<std::string>&
   return nullptr == nearest ? std::string() : ": did you mean " + *nearest + "?";
 }
 
+std::vector<std::string> names_of(const CLI::Option& option) {
+  std::vector<std::string> names;
+  for (const std::string& name : option.get_snames()) names.push_back("-" + name);
+  for (const std::string& name : option.get_lnames()) names.push_back("--" + name);
+  return names;
+}
+
 std::vector<std::string> option_names(const CLI::App& app) {
   std::vector<std::string> names;
-  for (const CLI::Option* option : app.get_options()) {
-    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
-    for (const std::string& name : option->get_snames()) names.push_back("-" + name);
-  }
+  for (const CLI::Option* option : app.get_options())
+    for (std::string& name : names_of(*option)) names.push_back(std::move(name));
   return names;
 }
 
@@ -96,8 +102,6 @@ std::string first_line(const std::string& text) { return text.substr(0, text.fin
 
 }  // namespace
 
-std::span<const Subcommand> subcommands() { return kSubcommands; }
-
 Parser::Parser()
     : app_(std::make_unique<CLI::App>(
           "iohops shows, for every I/O request of a process, each hop of the data between it and "
@@ -113,11 +117,25 @@ Parser::Parser()
     sub->set_help_flag();  // none yet: it would pull its group to the front
     sub->allow_extras();
     finishes_.push_back(subcommand.declare(*sub));
-    sub->set_help_flag("-h,--help", "this text")->group("Common");
+    sub->set_help_flag("-h,--help", "this text")->group(kCommonGroup);
   }
 }
 
 Parser::~Parser() = default;
+
+std::vector<DeclaredSubcommand> Parser::declared() const {
+  std::vector<DeclaredSubcommand> all;
+  for (const Subcommand& subcommand : kSubcommands) {
+    const CLI::App* sub = app_->get_subcommand(subcommand.name);
+    DeclaredSubcommand declared{
+        subcommand.name, sub->get_description(), subcommand.takes_command, {}};
+    for (const CLI::Option* option : sub->get_options())
+      declared.options.push_back({names_of(*option), option->get_description(),
+                                  option->get_type_name(), option->get_items_expected_max() != 0});
+    all.push_back(std::move(declared));
+  }
+  return all;
+}
 
 Result<Invocation> Parser::parse(const std::vector<std::string>& argv) {
   Surroundings surroundings;

@@ -1,8 +1,7 @@
-// From argv to checked options, and the tree of subcommands that completion is generated from.
+// From argv to checked options, and what is declared as data, which completion is generated from.
 #pragma once
 
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -10,14 +9,26 @@
 
 namespace iohops {
 
-std::span<const Subcommand> subcommands();
+struct DeclaredOption {
+  std::vector<std::string> names;  // "-p", "--pid"; empty for a positional
+  std::string description;
+  std::string type;  // as declared; choices stand in it: "TEXT:{auto,always,never}"
+  bool takes_value;
+};
+
+struct DeclaredSubcommand {
+  std::string name;
+  std::string description;
+  bool takes_command;  // `-- CMD ARG...` may follow
+  std::vector<DeclaredOption> options;
+};
 
 // The parser with all subcommands, and what each does when it was chosen (in the same order).
 class Parser {
  public:
   Parser();
   ~Parser();
-  CLI::App& app() { return *app_; }
+  std::vector<DeclaredSubcommand> declared() const;
 
   // argv with the program's name. Every error is kUsage (exit 2) and says what would be right.
   Result<Invocation> parse(const std::vector<std::string>& argv);

@@ -1,11 +1,9 @@
 // `iohops record`: its options. What it does is in record_run.cpp.
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <bit>
 #include <memory>
 
 #include "cli/arguments.hpp"
+#include "cli/grammar.hpp"
 #include "cli/subcommand.hpp"
 #include "cli/units.hpp"
 #include "core/form.hpp"
@@ -82,8 +80,8 @@ Result<Invocation> finish(const Arguments& arguments, const Surroundings& surrou
 
 Finish declare_record(CLI::App& app) {
   const auto arguments = std::make_shared<Arguments>();
-  app.description("record every I/O request of a target");
-  set_help(app, "[TARGET] [FILTER] [-d DUR] [-o FILE|-] [--raw FILE] [-- CMD ARG...]",
+  describe(app, "record every I/O request of a target",
+           "[TARGET] [FILTER] [-d DUR] [-o FILE|-] [--raw FILE] [-- CMD ARG...]",
            R"help(Examples:
   iohops record -p 4242 -d 10s                    into trace.jsonl
   iohops record -p "$(pgrep -d, postgres)" -f     all of them and their children, until Ctrl-C
@@ -94,28 +92,21 @@ The suffix of FILE picks the form: .jsonl JSON Lines, .json one document, .zst b
 compressed. The target is never stopped or slowed to a halt; a command that is still running
 when the recording ends goes on.)help");
   arguments->target.declare(app);
-  app.add_option("-d,--duration", arguments->duration, "stop after this long: 10s, 500ms, 5m")
-      ->option_text("DUR")
-      ->type_name("DUR");
-  app.add_option("-o,--output", arguments->output,
-                 "write JSON there, - is stdout (trace.jsonl, unless --raw is given)")
-      ->option_text("FILE|-")
-      ->type_name("FILE");
-  app.add_option("--raw", arguments->raw, "keep the raw records there, for iohops replay")
-      ->option_text("FILE")
-      ->type_name("FILE");
-  app.add_option("--max-lost", arguments->max_lost, "exit with 7 if more was lost: 0, 1000, 0.1%")
-      ->option_text("N|N%")
-      ->type_name("LIMIT");
-  app.add_option("--ring", arguments->ring, "size of each CPU's ring buffer, if records are lost")
-      ->option_text("SIZE")
-      ->type_name("SIZE");
-  app.add_option("--copies", arguments->copies,
-                 "how to know CPU copies: hooks, or derive them")
-      ->check(CLI::IsMember({"auto", "fexit", "kprobe", "derived"}))
-      ->option_text("auto|fexit|kprobe|derived");
-  app.add_flag("--stdio", arguments->stdio,
-               "count the copies of the C library's streams, too (1.5 us a call)");
+  add_value(app, "-d,--duration", arguments->duration, "stop after this long: 10s, 500ms, 5m",
+            {"DUR", "DUR"});
+  add_value(app, "-o,--output", arguments->output,
+            "write JSON there, - is stdout (trace.jsonl, unless --raw is given)",
+            {"FILE|-", "FILE"});
+  add_value(app, "--raw", arguments->raw, "keep the raw records there, for iohops replay",
+            {"FILE", "FILE"});
+  add_value(app, "--max-lost", arguments->max_lost, "exit with 7 if more was lost: 0, 1000, 0.1%",
+            {"N|N%", "LIMIT"});
+  add_value(app, "--ring", arguments->ring, "size of each CPU's ring buffer, if records are lost",
+            {"SIZE", "SIZE"});
+  add_choice(app, "--copies", arguments->copies, "how to know CPU copies: hooks, or derive them",
+             {"auto", "fexit", "kprobe", "derived"});
+  add_flag(app, "--stdio", arguments->stdio,
+           "count the copies of the C library's streams, too (1.5 us a call)");
   arguments->filter.declare(app, true);
   arguments->common.declare(app);
   return [arguments](const Surroundings& surroundings) { return finish(*arguments, surroundings); };

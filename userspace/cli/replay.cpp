@@ -1,14 +1,12 @@
 // `iohops replay`: a raw recording once more through the rebuild, into JSON.
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <cstdio>
 #include <memory>
 
 #include "cli/arguments.hpp"
 #include "cli/conversion.hpp"
+#include "cli/grammar.hpp"
 #include "cli/subcommand.hpp"
 #include "core/form.hpp"
 #include "core/raw.hpp"
@@ -72,14 +70,12 @@ void tell(const ReplayOptions& options, const RawReader& raw, const Summary& sum
 
 Finish declare_replay(CLI::App& app) {
   const auto arguments = std::make_shared<Arguments>();
-  app.description("turn a raw recording into JSON");
-  set_help(app, "RAW -o FILE|- [FILTER]",
+  describe(app, "turn a raw recording into JSON", "RAW -o FILE|- [FILTER]",
            "The JSON is the same as record would have written. The raw recording is what a bug "
            "report needs.");
-  app.add_option("RAW", arguments->input, "what record --raw wrote, - is stdin")->type_name("FILE");
-  app.add_option("-o,--output", arguments->output, "write JSON there, - is stdout")
-      ->option_text("FILE|-")
-      ->type_name("FILE");
+  add_value(app, "RAW", arguments->input, "what record --raw wrote, - is stdin", {"", "FILE"});
+  add_value(app, "-o,--output", arguments->output, "write JSON there, - is stdout",
+            {"FILE|-", "FILE"});
   arguments->filter.declare(app, true);
   arguments->common.declare(app);
   return [arguments](const Surroundings& surroundings) { return finish(*arguments, surroundings); };

@@ -1,7 +1,4 @@
 // `iohops report`: a recording as a page to read, or its summary as JSON.
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -9,6 +6,7 @@
 #include <unordered_map>
 
 #include "cli/arguments.hpp"
+#include "cli/grammar.hpp"
 #include "cli/subcommand.hpp"
 #include "core/raw.hpp"
 #include "core/summarizer.hpp"
@@ -134,27 +132,21 @@ Status write_text(ByteReader& input, ByteWriter& output, const ReportOptions& op
 
 Finish declare_report(CLI::App& app) {
   const auto arguments = std::make_shared<Arguments>();
-  app.description("read a recording: how the bytes moved, where the time went");
-  set_help(app, "FILE|- [--format text|json] [-o FILE] [--top N] [--group-by KEY]",
+  describe(app, "read a recording: how the bytes moved, where the time went",
+           "FILE|- [--format text|json] [-o FILE] [--top N] [--group-by KEY]",
            R"(Examples:
   iohops report trace.jsonl
   iohops report trace.json.zst --group-by process --top 20
   iohops record -o - -d 5s -a | iohops report -
   iohops report trace.jsonl --format json | jq .cpu_copies)");
-  app.add_option("FILE", arguments->input, "what record or replay wrote, - is stdin")
-      ->type_name("FILE");
-  app.add_option("--format", arguments->format, "a page to read, or the summary as JSON")
-      ->check(CLI::IsMember({"text", "json"}))
-      ->option_text("text|json");
-  app.add_option("-o,--output", arguments->output, "write there, - is stdout (default)")
-      ->option_text("FILE|-")
-      ->type_name("FILE");
-  app.add_option("--top", arguments->top_n, "rows per table (10)")
-      ->check(CLI::Range(1U, 100'000U))
-      ->option_text("N");
-  app.add_option("--group-by", arguments->group_by, "the table that stands first (file)")
-      ->check(CLI::IsMember({"file", "process", "thread", "device", "op"}))
-      ->option_text("file|process|thread|device|op");
+  add_value(app, "FILE", arguments->input, "what record or replay wrote, - is stdin", {"", "FILE"});
+  add_choice(app, "--format", arguments->format, "a page to read, or the summary as JSON",
+             {"text", "json"});
+  add_value(app, "-o,--output", arguments->output, "write there, - is stdout (default)",
+            {"FILE|-", "FILE"});
+  add_number(app, "--top", arguments->top_n, "rows per table (10)", {1U, 100'000U}, "N");
+  add_choice(app, "--group-by", arguments->group_by, "the table that stands first (file)",
+             {"file", "process", "thread", "device", "op"});
   arguments->common.declare(app);
   return [arguments](const Surroundings& surroundings) { return finish(*arguments, surroundings); };
 }

@@ -1,18 +1,14 @@
 // `iohops schema`: the JSON Schema of a trace.
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 
-#include "cli/arguments.hpp"
+#include "sinks/schema.hpp"
+#include "cli/grammar.hpp"
 #include "cli/run.hpp"
 #include "cli/subcommand.hpp"
-#include "sinks/schema.hpp"
 
 namespace iohops {
 
 Finish declare_schema(CLI::App& app) {
-  app.description("print the JSON Schema of traces");
-  set_help(app, "",
+  describe(app, "print the JSON Schema of traces", "",
            "It describes one line of the JSON Lines form, and the document form. Readers must "
            "ignore fields\nthat they do not know: minor versions of the format add some.");
   return [](const Surroundings&) -> Result<Invocation> { return Invocation(SchemaOptions{}); };

@@ -1,6 +1,5 @@
 // How a subcommand joins the command line: it declares its options to the parser, and afterwards
-// turns what was typed into checked options. The only users of CLI11 are the .cpp files behind
-// this.
+// turns what was typed into checked options. What it declares them with is in grammar.hpp.
 #pragma once
 
 #include <functional>

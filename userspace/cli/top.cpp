@@ -1,10 +1,8 @@
 // `iohops top`: its options. What it does is in top_run.cpp.
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <memory>
 
 #include "cli/arguments.hpp"
+#include "cli/grammar.hpp"
 #include "cli/subcommand.hpp"
 #include "cli/units.hpp"
 #include "core/top/columns.hpp"
@@ -73,8 +71,8 @@ Result<Invocation> finish(const Arguments& arguments, const Surroundings& surrou
 
 Finish declare_top(CLI::App& app) {
   const auto arguments = std::make_shared<Arguments>();
-  app.description("watch requests, copies, device bytes and waits, live");
-  set_help(app, "[TARGET] [FILTER] [-i SECS] [-n COUNT] [-b] [--sort COLUMN]",
+  describe(app, "watch requests, copies, device bytes and waits, live",
+           "[TARGET] [FILTER] [-i SECS] [-n COUNT] [-b] [--sort COLUMN]",
            R"help(Examples:
   iohops top                                      every process
   iohops top -p "$(pgrep -d, postgres)"
@@ -84,16 +82,13 @@ Keys: q leave, ? help, arrows or j k, Enter go down, Esc back, / filter, s or < 
 r reverse, Space freeze, + - interval. The kernel adds up, so single requests are not seen:
 --op leaves device work as it is, and there is no minimum of time or size.)help");
   arguments->target.declare(app);
-  app.add_option("-i,--interval", arguments->interval, "time between two screens (1s)")
-      ->option_text("SECS")
-      ->type_name("DUR");
-  app.add_option("-n,--count", arguments->count, "end after so many screens")
-      ->check(CLI::Range(1U, 4'000'000'000U))
-      ->option_text("COUNT");
-  app.add_flag("-b,--batch", arguments->batch, "plain rows (also when stdout is no terminal)");
-  app.add_option("--sort", arguments->sort, "by one of\n" + sort_keys(",\n", 6))
-      ->option_text("COLUMN")
-      ->type_name("COLUMN");
+  add_value(app, "-i,--interval", arguments->interval, "time between two screens (1s)",
+            {"SECS", "DUR"});
+  add_number(app, "-n,--count", arguments->count, "end after so many screens", {1U, 4'000'000'000U},
+             "COUNT");
+  add_flag(app, "-b,--batch", arguments->batch, "plain rows (also when stdout is no terminal)");
+  add_value(app, "--sort", arguments->sort, "by one of\n" + sort_keys(",\n", 6),
+            {"COLUMN", "COLUMN"});
   arguments->filter.declare(app, false);
   arguments->common.declare(app);
   return [arguments](const Surroundings& surroundings) { return finish(*arguments, surroundings); };

@@ -6,6 +6,7 @@
 
 #include <climits>
 #include <memory>
+#include <type_traits>
 
 namespace iohops {
 namespace {

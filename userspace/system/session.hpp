@@ -2,6 +2,7 @@
 // the only user of libbpf. Sees the plan; does not interpret records.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>

@@ -2,6 +2,7 @@
 #include "core/rebuild/names.hpp"
 
 #include <cstring>
+#include <functional>
 #include <string>
 
 namespace iohops {
