@@ -150,7 +150,7 @@ TEST(Refusal, of_an_unknown_option_or_subcommand_suggests_a_near_one) {
 TEST(Help, is_printed_without_arguments_and_for_each_subcommand) {
   expect_in(parsed<PrintOptions>({}).text, "Exit codes:");
   expect_in(parsed<PrintOptions>({"--help"}).text, "completion");
-  for (const Subcommand& subcommand : subcommands()) {
+  for (const DeclaredSubcommand& subcommand : Parser().declared()) {
     const std::string text = parsed<PrintOptions>({subcommand.name, "-h"}).text;
     expect_in(text, std::string("Usage: iohops ") + subcommand.name);
     size_t begin = 0;
