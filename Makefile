@@ -101,8 +101,6 @@ bpf: $(SKELS)                          ## build the BPF object and its skeleton
 demo: all $(BUILD)/workloads/io        ## trace a small workload by its PID and print the report
 	$(Q)tools/demo/run $(BUILD)/iohops $(BUILD)/workloads/io
 
-check: all $(if $(VM),vm-kernels) $(CHECK_OK) $(UNIT_BINS) $(OBJECT_TEST) $(OTHER_OBJECTS) $(WORKLOADS) ## every test that this host can run ; VM=1: and make vm
-	$(Q)tools/check-layers $(BUILD)/obj
 check: all $(if $(VM),vm-kernels) $(CHECK_OK) $(UNIT_BINS) $(OBJECT_TEST) $(OTHER_OBJECTS) $(WORKLOADS) ## every test that this host can run; VM=1: and make vm
 	$(Q)tools/check-layers $(BUILD)/obj
 	$(Q)$(PYTHON) tools/check-includes

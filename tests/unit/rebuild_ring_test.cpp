@@ -1,5 +1,6 @@
 // Requests of io_uring and libaio: their own ledger, and the call that submitted them.
 #include <gtest/gtest.h>
+#include <algorithm>
 
 #include "core/ops.hpp"
 #include "script.hpp"

@@ -69,7 +69,8 @@ void add_value(CLI::App& app, const char* names, std::string& into, const std::s
 
 void add_values(CLI::App& app, const char* names, std::vector<std::string>& into, const char* help,
                 const ValueShape& shape) {
-  shape_as(app.add_option(names, into, help)->allow_extra_args(false), shape);
+  // An option takes one value at a time, or it would swallow what stands behind it.
+  shape_as(app.add_option(names, into, help)->allow_extra_args(*names != '-'), shape);
 }
 
 void add_choice(CLI::App& app, const char* names, std::string& into, const char* help,

@@ -39,7 +39,7 @@ void add_flag(CLI::App& app, const char* names, bool& into, const char* help,
 void add_counter(CLI::App& app, const char* names, int& into, const char* help, const char* group);
 void add_value(CLI::App& app, const char* names, std::string& into, const std::string& help,
                const ValueShape& shape);
-// May be given more than once.
+// May be given more than once; without a name: all such words.
 void add_values(CLI::App& app, const char* names, std::vector<std::string>& into, const char* help,
                 const ValueShape& shape);
 void add_choice(CLI::App& app, const char* names, std::string& into, const char* help,

@@ -1,11 +1,9 @@
 // `iohops lab`: its options. What it does is in lab_run.cpp.
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <cstdlib>
 #include <memory>
 
 #include "cli/arguments.hpp"
+#include "cli/grammar.hpp"
 #include "cli/subcommand.hpp"
 #include "core/lab/paths.hpp"
 
@@ -54,8 +52,8 @@ Result<Invocation> finish(const Arguments& arguments, const Surroundings& surrou
 
 Finish declare_lab(CLI::App& app) {
   const auto arguments = std::make_shared<Arguments>();
-  app.description("run each known way of moving bytes, and print measured beside textbook");
-  set_help(app, "[PATH...] [--json] [--list] [--dir DIR]",
+  describe(app, "run each known way of moving bytes, and print measured beside textbook",
+           "[PATH...] [--json] [--list] [--dir DIR]",
            R"help(Examples:
   iohops lab                          all of them
   iohops lab read-write sendfile      the classic, and what saves its copies
@@ -64,15 +62,12 @@ Finish declare_lab(CLI::App& app) {
 Each program moves 4 MiB, through files without a name in DIR, and checks what arrived. CPU copies
 and DMA are per byte of payload, mode switches per MiB and per round of the program's loop.
 Exit code: 0 every path agrees with the textbook or says why it cannot run here, 1 one differs.)help");
-  app.add_option("PATH", arguments->paths, "run these only (--list names them)")
-      ->option_text("PATH...")
-      ->type_name("LABPATH");
-  app.add_flag("--json", arguments->json, "one JSON document");
-  app.add_flag("--list", arguments->list, "name the paths and what each does; run nothing");
-  app.add_option("--dir", arguments->directory,
-                 "files go there, on its disk ($TMPDIR or /var/tmp)")
-      ->option_text("DIR")
-      ->type_name("DIR");
+  add_values(app, "PATH", arguments->paths, "run these only (--list names them)",
+             {"PATH...", "LABPATH"});
+  add_flag(app, "--json", arguments->json, "one JSON document");
+  add_flag(app, "--list", arguments->list, "name the paths and what each does; run nothing");
+  add_value(app, "--dir", arguments->directory, "files go there, on its disk ($TMPDIR or /var/tmp)",
+            {"DIR", "DIR"});
   arguments->common.declare(app);
   return [arguments](const Surroundings& surroundings) { return finish(*arguments, surroundings); };
 }

@@ -1,5 +1,5 @@
-// `iohops lab`: one trace over all programs; afterwards each program's requests are added up between
-// the times that it says itself.
+// `iohops lab`: one trace over all programs; afterwards each program's requests are added up
+// between the times that it says itself.
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/stat.h>
@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <memory>
 
 #include "cli/capture.hpp"
@@ -150,8 +152,9 @@ LabConditions Lab::conditions() const {
   stat(options_.directory.c_str(), &facts);
   const uint32_t dev = major(facts.st_dev) << 20 | minor(facts.st_dev);
   LabConditions conditions;
-  conditions.dma = std::any_of(header_.devices.begin(), header_.devices.end(),
-                               [&](const Device& device) { return device.id == dev && device.dma; });
+  conditions.dma =
+      std::any_of(header_.devices.begin(), header_.devices.end(),
+                  [&](const Device& device) { return device.id == dev && device.dma; });
   conditions.faults = plan_.enabled("fault_filemap");
   conditions.uring = plan_.enabled("uring_submit") || plan_.enabled("uring_submit_sqe");
   return conditions;
@@ -204,8 +207,8 @@ Result<int> Lab::run() {
   Result<SignalFd> signals = SignalFd::open({SIGINT, SIGTERM, SIGHUP, SIGQUIT});
   if (!signals) return signals.error();
   signals_.emplace(std::move(*signals));
-  header_ = trace_header(options_.common.command_line, "command",
-                         {{runner_->pid(), "iohops-lab"}}, plan_);
+  header_ = trace_header(options_.common.command_line, "command", {{runner_->pid(), "iohops-lab"}},
+                         plan_);
   spool_ = std::make_unique<Spool>(kSpoolMemory, "/var/tmp");
   capture_ = std::make_unique<Capture>(*session_, *spool_, EarlyFilter{});
   start_ns_ = session_->arm();
@@ -219,8 +222,8 @@ Result<int> Lab::run() {
   if (options_.common.color != ColorChoice::kAuto)
     color = options_.common.color == ColorChoice::kAlways;
   const size_t width = terminal_columns(STDOUT_FILENO).value_or(kDefaultWidth);
-  const Result<int> printed =
-      print(options_.json ? lab_json(*rows) : lab_table(*rows, use_color(color, STDOUT_FILENO), width));
+  const Result<int> printed = print(
+      options_.json ? lab_json(*rows) : lab_table(*rows, use_color(color, STDOUT_FILENO), width));
   if (!printed) return printed.error();
   if (capture_->lost() > 0 && !options_.common.quiet)
     fmt::print(stderr, "iohops: {} records were lost: figures may be too low\n", capture_->lost());

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "sinks/text.hpp"
 
@@ -92,7 +93,8 @@ std::string lab_json(std::span<const LabRow> rows) {
     const LabFigures& f = row.figures;
     const Textbook& book = row.path->textbook;
     Json path{{"name", row.path->name}, {"summary", row.path->summary}};
-    path["textbook"] = {{"cpu_copies", book.cpu_copies}, {"dma", book.dma}, {"nic_dma", book.nic_dma}};
+    path["textbook"] = {
+        {"cpu_copies", book.cpu_copies}, {"dma", book.dma}, {"nic_dma", book.nic_dma}};
     path["textbook"]["switches_per_round"] = book.switches ? Json(*book.switches) : Json();
     if (!row.skipped.empty()) {
       path["skipped"] = row.skipped;
