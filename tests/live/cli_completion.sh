@@ -17,7 +17,7 @@ offers() { # EXPECTED WORDS...: what is offered for the last of them
 offers "record report replay" iohops re
 offers "--min-latency --min-bytes" iohops record --mi
 offers "auto always" iohops record --color a
-offers "fsync fdatasync" iohops top --op f
+offers "fsync fdatasync fread fwrite" iohops top --op f
 offers "some-trace.jsonl" iohops report some
 offers "offcpu" iohops top --sort o
 offers "bash" iohops completion b
