@@ -258,6 +258,8 @@ static __always_inline void add_part(struct completion *completion, const struct
 		done->issues = state->issues;
 	done->dma_mapped_bytes += state->dma_mapped_bytes;
 	done->bounced_bytes += state->bounced_bytes;
+	done->bounce_bytes_in += state->bounce_bytes_in;
+	done->bounce_bytes_out += state->bounce_bytes_out;
 	done->dma_segments += state->dma_segments;
 	done->dma_source |= state->dma_source;
 	if (tally) {
@@ -348,10 +350,8 @@ static __always_inline int complete(struct request *rq, int error, u32 bytes)
 		done->dev = request_dev(rq);
 		done->flags = done->issues ? 0 : WIRE_TRANSFER_NO_ISSUE;
 		/* A mapping can be rounded up to whole pages or padded. */
-		if (done->dma_mapped_bytes > bytes)
-			done->dma_mapped_bytes = bytes;
-		if (done->bounced_bytes > bytes)
-			done->bounced_bytes = bytes;
+		done->dma_mapped_bytes = done->dma_mapped_bytes > bytes ? bytes : done->dma_mapped_bytes;
+		done->bounced_bytes = done->bounced_bytes > bytes ? bytes : done->bounced_bytes;
 		emit_transfer(done, completion->now);
 	}
 	completion->busy = 0;

@@ -243,6 +243,8 @@ struct bio_state {
 	u32 reserved;
 	u64 dma_mapped_bytes;
 	u64 bounced_bytes;
+	u64 bounce_bytes_in; /* copied into bounce buffers, as the kernel's function said */
+	u64 bounce_bytes_out;
 	u64 memory; /* key of `memories`, 0: none */
 };
 struct {

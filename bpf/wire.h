@@ -277,7 +277,12 @@ struct wire_transfer {
 	__u32 dma_segments;
 	__u32 dma_source; /* enum wire_dma_source, or-ed */
 	struct wire_bio_part first;
+	/* Copied by the processor into bounce buffers and out of them, where the function that copies is
+	 * hooked. Both 0 although bounced_bytes is not: it is not. Older records end before. */
+	__u64 bounce_bytes_in;
+	__u64 bounce_bytes_out;
 };
+#define WIRE_TRANSFER_FIRST __builtin_offsetof(struct wire_transfer, bounce_bytes_in)
 
 struct wire_bio {
 	struct wire_header header;
@@ -360,7 +365,7 @@ WIRE_ASSERT(wire_request_detail, 88 + 128 + 32);
 WIRE_ASSERT(wire_pages, 72);
 WIRE_ASSERT(wire_wait, 48);
 WIRE_ASSERT(wire_bio_part, 64);
-WIRE_ASSERT(wire_transfer, 168);
+WIRE_ASSERT(wire_transfer, 168 + 16);
 WIRE_ASSERT(wire_bio, 88);
 WIRE_ASSERT(wire_packet, 56);
 WIRE_ASSERT(wire_loss_record, 32);

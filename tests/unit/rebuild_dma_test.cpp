@@ -66,7 +66,43 @@ TEST(RebuildDma, bounced_write_is_copied_once_and_leaves_from_the_bounce_buffer)
   EXPECT_EQ(r.cpu_copies, 1u);
 }
 
-TEST(RebuildDma, bounced_read_before_5_17_is_copied_out_only) {
+const Hop* copy_hop(const Request& request, Endpoint from, Endpoint to) {
+  for (const Hop& hop : request.hops)
+    if (hop.kind == HopKind::kCpuCopy && hop.from == from && hop.to == to) return &hop;
+  return nullptr;
+}
+
+TEST(RebuildDma, what_the_copying_function_said_counts_and_not_the_rule) {
+  struct {
+    uint64_t in, out;
+  } const kernels[] = {{k64K, k64K}, {0, k64K}};  // with and without the copy before a read
+  for (const auto& kernel : kernels) {
+    Story story;
+    const Request& r = tell_read(story, {.bounced_bytes = k64K,
+                                         .bounce_bytes_in = kernel.in,
+                                         .bounce_bytes_out = kernel.out})
+                           .request_of(1);
+    EXPECT_EQ(hop_bytes(r, HopKind::kCpuCopy, Endpoint::kUser, Endpoint::kBounce), kernel.in);
+    const Hop* out = copy_hop(r, Endpoint::kBounce, Endpoint::kUser);
+    ASSERT_NE(out, nullptr);
+    EXPECT_EQ(out->bytes, k64K);
+    EXPECT_EQ(out->evidence, Evidence::kMeasured);
+    EXPECT_EQ(r.cpu_copies, kernel.in > 0 ? 2u : 1u);
+  }
+}
+
+TEST(RebuildDma, without_a_word_of_the_copying_function_bounce_copies_are_derived) {
+  Story story;
+  const Request& r = tell_read(story, {.bounced_bytes = k64K}).request_of(1);
+  for (auto [from, to] : {std::pair(Endpoint::kUser, Endpoint::kBounce),
+                          std::pair(Endpoint::kBounce, Endpoint::kUser)}) {
+    const Hop* hop = copy_hop(r, from, to);
+    ASSERT_NE(hop, nullptr);
+    EXPECT_EQ(hop->evidence, Evidence::kDerived);
+  }
+}
+
+TEST(RebuildDma, bounced_read_of_a_kernel_that_fills_no_buffer_before_is_copied_out_only) {
   RebuildContext context = Story::default_context();
   context.swiotlb_copies_in_on_read = false;
   Story story(context);

@@ -308,6 +308,8 @@ uint64_t Story::completes(const std::vector<Bio>& bios, How how) {
   record.issues = how.issues;
   record.flags = how.transfer_flags;
   record.bounced_bytes = how.bounced_bytes;
+  record.bounce_bytes_in = how.bounce_bytes_in;
+  record.bounce_bytes_out = how.bounce_bytes_out;
   record.dma_source = how.dma_source;
   record.first = bios.front().part;
   for (size_t i = 1; i < bios.size(); i++) {

@@ -119,6 +119,8 @@ class Story {
     uint32_t issues = 1;
     uint32_t dma_source = 0;
     uint64_t bounced_bytes = 0;
+    uint64_t bounce_bytes_in = 0;  // measured, with the next
+    uint64_t bounce_bytes_out = 0;
     int32_t error = 0;
     uint32_t transfer_flags = 0;
     uint32_t op_flags = 0;        // added to those of the first bio

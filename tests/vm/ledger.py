@@ -44,11 +44,14 @@ class Case(Expectations):
         self.check(set(self.causes.split("+")) <= set(causes), f"cause: {self.causes}, not of {causes}")
         bounces = self.dma if self.bounced else 0
         self.equal(sum(t["dma"]["bounced_bytes"] for t in self.transfers), bounces, "bytes bounced")
-        # swiotlb copies in when it maps, for both directions, and out after a read.
+        # swiotlb copies in when it maps, for both directions (by kprobes on its copying function: these
+        # kernels all do), and out after a read.
         if self.name in ("direct_read", "direct_write", "cold_read"):
             back = bounces if read else 0
             self.equal(copied(self.requests, f"{memory}>bounce"), bounces, "copied to the bounce buffer")
             self.equal(copied(self.requests, f"bounce>{memory}"), back, "copied from the bounce buffer")
+            known = {h["evidence"] for h in hops(self.requests, "cpu_copy") if "bounce" in way(h)}
+            self.equal(known, {"measured"} if bounces else set(), "evidence of the copies through it")
 
     def check_direct_read(self):
         self.equal(self.returned, MIB, "bytes returned")

@@ -29,7 +29,7 @@ size_t fixed_bytes(uint16_t kind) {
     case WIRE_WAIT:
       return sizeof(wire_wait);
     case WIRE_TRANSFER:
-      return sizeof(wire_transfer);
+      return WIRE_TRANSFER_FIRST;
     case WIRE_BIO:
       return sizeof(wire_bio);
     case WIRE_PACKET:

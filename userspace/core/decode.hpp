@@ -1,8 +1,10 @@
 // Bounded, typed views of wire records in a buffer. Sees bytes only; never trusts a length in them.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <type_traits>
 
@@ -33,6 +35,14 @@ const T* view(Record record) {
   if (record.size() < sizeof(T)) return nullptr;
   if (reinterpret_cast<uintptr_t>(record.data()) % alignof(T) != 0) return nullptr;
   return reinterpret_cast<const T*>(record.data());
+}
+
+// A record that may end before T does: what it lacks is zero.
+template <typename T>
+T prefix(Record record) {
+  T whole{};
+  std::memcpy(&whole, record.data(), std::min(record.size(), sizeof whole));
+  return whole;
 }
 
 // A record type in memory as bytes, for writers and tests.

@@ -49,6 +49,12 @@ void grade_copies(const Plan& plan, Grades& grades) {
   grades["cpu_copies"] = grade(plan.measured.files);
   grades["cpu_copies_pipes"] = grade(plan.measured.pipes);
   grades["cpu_copies_sockets"] = grade(plan.measured.sockets);
+  if (!any_enabled(plan, {"dma_bounced", "bounced_plain"})) return;
+  if (plan.enabled("bounce_copy"))
+    grades["cpu_copies_bounced"] = {Evidence::kMeasured, ""};
+  else
+    grades["cpu_copies_bounced"] = {Evidence::kDerived,
+                                    "from what is mapped: " + without("bounce_copy", plan)};
 }
 
 }  // namespace

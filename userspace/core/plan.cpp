@@ -43,12 +43,12 @@ std::string join(const std::vector<std::string>& words) {
 }
 
 // A function of the kernel instead of a tracepoint.
-std::string copy_obstacle(const ProgramSpec& spec, const Features& features) {
+std::string function_obstacle(const ProgramSpec& spec, const Features& features) {
   const std::string function(spec.tracepoint);
-  if (spec.attach == Attach::kFexit) {
+  if (spec.attach <= Attach::kFexit) {
+    const bool or_kprobe = spec.attach == Attach::kFexit && !features.kprobes_refused.empty();
     if (!features.fentry_refused.empty())
-      return features.fentry_refused +
-             (features.kprobes_refused.empty() ? "" : "; " + features.kprobes_refused);
+      return features.fentry_refused + (or_kprobe ? "; " + features.kprobes_refused : "");
     const auto found = features.functions.find(function);
     if (found == features.functions.end())
       return "this kernel has no type information of the function " + function;
@@ -65,7 +65,8 @@ std::string obstacle(const ProgramSpec& spec, const Features& features) {
   if (!spec.helper.empty() && features.helpers.count(std::string(spec.helper)) == 0)
     return "this kernel has no BPF helper " + std::string(spec.helper);
   if (of_library(spec.attach)) return "";  // known when it is attached
-  if (of_function(spec.attach)) return copy_obstacle(spec, features);
+  if (spec.attach >= Attach::kFunction) return function_obstacle(spec, features);
+  if (spec.attach == Attach::kRun) return "";  // raw tracepoints can be run since 5.10
   if (spec.tracepoint.empty())
     return features.program_types.count("BPF_PROG_TYPE_SYSCALL") != 0
                ? ""
@@ -132,6 +133,8 @@ void Plan::disable(std::string_view program, std::string reason) {
     planned.enabled = false;
     planned.superseded = false;
     planned.reason = std::move(reason);
+    for (PlannedProgram& other : programs)
+      if (other.instead_of == program && other.reason.empty()) other.enabled = true;
     settle_groups(programs);
     if (planned.required && !planned.superseded)
       blockers.push_back(name_of(planned) + ": " + planned.reason);
@@ -191,7 +194,7 @@ std::string Plan::why_not_measured() const {
 void Plan::leave_copies_out(const std::string& reason) {
   measured = {};
   for (PlannedProgram& planned : programs) {
-    if (!of_function(planned.attach)) continue;
+    if (planned.attach < (reason.empty() ? Attach::kFunction : Attach::kFexit)) continue;
     planned.enabled = false;
     planned.superseded = reason.empty();
     if (!reason.empty()) planned.reason = reason;
@@ -255,8 +258,8 @@ Plan make_plan(const Features& features) {
     program.copy_hook = spec.copy_hook;
     program.reason = obstacle(spec, features);
     const bool at_exit = taken.contains({spec.group, spec.tracepoint, Attach::kFexit});
-    // The event says less than the tracepoint.
-    const bool second_best = spec.attach == Attach::kPageFaults && plan.enabled("fault_user");
+    program.instead_of = spec.instead_of;
+    const bool second_best = !spec.instead_of.empty() && plan.enabled(spec.instead_of);
     program.enabled =
         program.reason.empty() && !second_best &&
         (spec.group.empty() ||

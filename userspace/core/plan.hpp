@@ -39,7 +39,18 @@ struct Features {
 inline constexpr std::string_view kCopyFunctions = "copy functions";
 inline constexpr std::string_view kStreams = "streams of the C library";
 
-enum class Attach : uint8_t { kTracepoint, kPageFaults, kUprobe, kUretprobe, kFexit, kKprobe, kKretprobe };
+enum class Attach : uint8_t {
+  kTracepoint,
+  kPageFaults,
+  kRun,  // userspace runs it
+  kUprobe,
+  kUretprobe,
+  kFunction,  // the exit of a function (fexit), for a figure of its own
+  // The functions that copy for system calls, which the check at the start judges together:
+  kFexit,
+  kKprobe,
+  kKretprobe
+};
 constexpr bool of_library(Attach attach) {
   return attach == Attach::kUprobe || attach == Attach::kUretprobe;
 }
@@ -48,8 +59,7 @@ constexpr bool of_function(Attach attach) { return attach >= Attach::kFexit; }
 // One BPF program and what it takes.
 struct ProgramSpec {
   std::string_view program;
-  // Or event, function, functions of a library (with commas between), see `attach`; empty:
-  // userspace runs it.
+  // Or event, function, functions of a library (with commas between), see `attach`; empty: none.
   std::string_view tracepoint;
   // Leading arguments that it reads, as C types with commas between; `_` is any type. The
   // tracepoint may have more.
@@ -58,6 +68,7 @@ struct ProgramSpec {
   // Programs of one group stand in for each other on different kernels: the first of the table that
   // fits is taken, of each tracepoint.
   std::string_view group = {};
+  std::string_view instead_of = {};  // only where that program is not used
   std::string_view helper = {};  // bpf helper that it needs beyond those that all need
   bool required = false;         // without it there is no trace
   bool dma_layer = false;        // gives nothing unless a device maps through the DMA layer
@@ -70,6 +81,7 @@ struct PlannedProgram {
   std::string program;
   std::string tracepoint;
   std::string group;
+  std::string instead_of;
   bool required = false;
   bool dma_layer = false;
   bool enabled = false;

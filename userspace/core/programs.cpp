@@ -36,6 +36,10 @@ constexpr std::string_view kStreamsLost =
 constexpr std::string_view kMapLost =
     "that the DMA layer maps the memory of NVMe disks: their DMA is derived";
 
+constexpr std::string_view kBouncesLost = "CPU copies through bounce buffers (swiotlb)";
+constexpr std::string_view kBounceCopiesLost =
+    "measured copies through bounce buffers: they are derived from what is mapped";
+
 // The functions that copy between an application's memory and the kernel's, and their arguments.
 constexpr std::string_view kCopiesLost =
     "measured CPU copies: they are derived from the result and the kind of file";
@@ -116,6 +120,7 @@ constexpr ProgramSpec kPrograms[] = {
      .arguments = "",
      .lost = kUserFaultLost,
      .group = "fault_user",
+     .instead_of = "fault_user",  // the event says less than the tracepoint
      .attach = Attach::kPageFaults},
     {.program = "fault_filemap",
      .tracepoint = "mm_filemap_fault",
@@ -296,14 +301,36 @@ constexpr ProgramSpec kPrograms[] = {
     {.program = "dma_bounced",
      .tracepoint = "swiotlb_bounced",
      .arguments = "struct device *, dma_addr_t, size_t",
-     .lost = "CPU copies through bounce buffers (swiotlb)",
+     .lost = kBouncesLost,
+     .group = "dma_bounced",
      .helper = "bpf_loop",
      .dma_layer = true},
+    {.program = "bounced_plain",
+     .tracepoint = "swiotlb_bounced",
+     .arguments = "struct device *, dma_addr_t, size_t",
+     .lost = kBouncesLost,
+     .group = "dma_bounced",
+     .dma_layer = true},
+    {.program = "bounce_copy",
+     .tracepoint = "swiotlb_bounce",
+     .arguments = "_, phys_addr_t, size_t, enum dma_data_direction",
+     .lost = kBounceCopiesLost,
+     .group = "bounce_copy",
+     .dma_layer = true,
+     .attach = Attach::kFunction},
+    {.program = "bounce_map",
+     .tracepoint = "swiotlb_tbl_map_single",
+     .arguments = "struct device *, phys_addr_t, size_t, _, enum dma_data_direction, unsigned long",
+     .lost = kBounceCopiesLost,
+     .group = "bounce_copy",
+     .dma_layer = true,
+     .attach = Attach::kFunction},
     {.program = "dma_learn",
      .tracepoint = "",
      .arguments = "",
      .lost = "the DMA evidence of mappings that are told by physical address",
-     .dma_layer = true},
+     .dma_layer = true,
+     .attach = Attach::kRun},
     COPY_HOOKS("copy_read_old", "generic_file_buffered_read", kIterOnTop, WIRE_COPY_READ_OLD),
     COPY_HOOKS("copy_read", "filemap_read", kIterOnTop, WIRE_COPY_READ),
     COPY_HOOKS("copy_shmem", "shmem_file_read_iter", kIter, WIRE_COPY_SHMEM),

@@ -95,10 +95,10 @@ void read_enum(const btf* types, const btf_type* type, std::string_view prefix,
   }
 }
 
-std::set<std::string_view> copy_functions() {
+std::set<std::string_view> hooked_functions() {
   std::set<std::string_view> names;
   for (const ProgramSpec& spec : program_table())
-    if (of_function(spec.attach)) names.insert(spec.tracepoint);
+    if (spec.attach >= Attach::kFunction) names.insert(spec.tracepoint);
   return names;
 }
 
@@ -160,7 +160,7 @@ Result<Features> read_features(CopyHooks copies) {
   Features features;
   utsname names = {};
   if (uname(&names) == 0) features.machine = names.machine;
-  const std::set<std::string_view> copying = copy_functions();
+  const std::set<std::string_view> hooked = hooked_functions();
   const uint32_t count = btf__type_cnt(types.get());
   for (uint32_t id = 1; id < count; ++id) {
     const btf_type* type = btf__type_by_id(types.get(), id);
@@ -169,7 +169,7 @@ Result<Features> read_features(CopyHooks copies) {
       read_tracepoint(types.get(), type, name, features);
     else if (btf_is_func(type) && name == "bpf_rdonly_cast")  // a kfunc, not in an enum
       features.helpers.emplace(name);
-    else if (btf_is_func(type) && copying.contains(name))
+    else if (btf_is_func(type) && hooked.contains(name))
       features.functions[std::string(name)] = arguments_of(types.get(), type->type, 0);
     else if (!btf_is_enum(type))
       continue;
@@ -180,14 +180,17 @@ Result<Features> read_features(CopyHooks copies) {
     else if (name == "bpf_prog_type")
       read_enum(types.get(), type, "BPF_PROG_TYPE_", "BPF_PROG_TYPE_", features.program_types);
   }
-  if (copies == CopyHooks::kNone) return features;
+  if (copies == CopyHooks::kNone) {
+    features.fentry_refused = "derived copies were asked for";
+    return features;
+  }
   features.fentry_refused =
       copies == CopyHooks::kKprobe ? "kprobes were asked for" : try_fexit(types.get());
   // The symbol table has 200,000 lines: it is read only where fexit does not do.
   if (!features.fentry_refused.empty() || features.functions.empty() ||
       !features.helpers.contains("bpf_get_func_ret")) {
     features.kprobes_refused = copies == CopyHooks::kFexit ? "fexit was asked for" : find_kprobes();
-    if (features.kprobes_refused.empty()) features.symbols = find_symbols(copying);
+    if (features.kprobes_refused.empty()) features.symbols = find_symbols(hooked);
   }
   return features;
 }

@@ -101,7 +101,10 @@ void set_knobs(iohops_bpf& skeleton, const SessionOptions& options, const Plan& 
     knobs.self_inos[used++] = ino;
   }
   if (!options.tally) bpf_map__set_max_entries(skeleton.maps.tallies, 1);
-  if (!plan.watches_dma()) bpf_map__set_max_entries(skeleton.maps.memories, 1);
+  if (!plan.watches_dma()) {
+    bpf_map__set_max_entries(skeleton.maps.memories, 1);
+    bpf_map__set_max_entries(skeleton.maps.buffers, 1);
+  }
 }
 
 const ProgramSpec* spec_of(std::string_view program) {

@@ -13,8 +13,8 @@ constexpr uint32_t kRwfSync = 2 | 4;  // RWF_DSYNC | RWF_SYNC (linux/fs.h)
 
 bool asks_for_sync(const wire_request& request) {
   if (family(request.op) == OpFamily::kSync) return true;
-  const bool has_rwf = request.op == WIRE_OP_PWRITEV2 ||
-                       (is_ringed(request.op) && !is_message(request.op));
+  const bool has_rwf =
+      request.op == WIRE_OP_PWRITEV2 || (is_ringed(request.op) && !is_message(request.op));
   return (request.open_flags & kODsync) != 0 || (has_rwf && (request.call_flags & kRwfSync) != 0);
 }
 
@@ -49,7 +49,8 @@ Cause cause_of(const wire_bio_part& bio, const wire_request* owner, const FileSt
   if ((bio.flags & WIRE_BIO_USER) != 0) return Cause::kDirect;
   const bool device_pages = (bio.flags & WIRE_BIO_METADATA) != 0 && !is_own_data(bio, file);
   const bool metadata = device_pages || (bio.op_flags & blk::kMeta) != 0;
-  if (blk::is_read(bio.op_flags)) return metadata ? Cause::kMetadata : cause_of_read(bio, owner, file);
+  if (blk::is_read(bio.op_flags))
+    return metadata ? Cause::kMetadata : cause_of_read(bio, owner, file);
   if (metadata) {
     // A journal writes synchronously, from pages of the device (jbd2) or its own (xfs); metadata in
     // place goes out later. A heuristic: nothing in a bio names the journal.
@@ -118,31 +119,35 @@ void add_dma_hop(const RebuildState& s, HeldRequest& held, const PendingTransfer
   add_hop(held, hop);
 }
 
-// swiotlb copies to its own buffer when it maps (the traced event), and back when it unmaps.
+// swiotlb copies to its own buffer when it maps, and back when it unmaps. Where its copying
+// function is not hooked, the event of the mapping stands for the first: most kernels copy for
+// reads, too.
 void add_bounce_hops(const RebuildState& s, HeldRequest& held, const PendingTransfer& transfer,
                      const TransferPart& part) {
   const wire_transfer& record = transfer.record;
   if (record.bounced_bytes == 0 || record.bytes == 0) return;
   // A request is smaller than 4 GiB, and so is what it bounced: the product fits.
-  const uint64_t bounced = std::min<uint64_t>(record.bounced_bytes, UINT32_MAX);
+  const auto share = [&](uint64_t bytes) {
+    return std::min<uint64_t>(bytes, UINT32_MAX) * std::min<uint64_t>(part.bytes, UINT32_MAX) /
+           record.bytes;
+  };
+  const bool read = blk::is_read(part.bio.op_flags);
+  const bool measured = record.bounce_bytes_in > 0 || record.bounce_bytes_out > 0;
+  const bool assumed_in = !read || s.context.swiotlb_copies_in_on_read;
+  const uint64_t in = measured ? record.bounce_bytes_in : assumed_in ? record.bounced_bytes : 0;
+  const uint64_t out = measured ? record.bounce_bytes_out : read ? record.bounced_bytes : 0;
   Hop hop;
   hop.kind = HopKind::kCpuCopy;
-  hop.bytes = bounced * std::min<uint64_t>(part.bytes, UINT32_MAX) / record.bytes;
+  hop.evidence = measured ? Evidence::kMeasured : Evidence::kDerived;
   hop.at_ns = std::max(device_time(s, transfer), s.since_start(held.owner.start_ns));
   hop.end_ns = std::max(hop.at_ns, s.since_start(record.header.time_ns));
-  const bool read = blk::is_read(part.bio.op_flags);
-  if (!read || s.context.swiotlb_copies_in_on_read) {
-    hop.evidence = Evidence::kMeasured;
-    hop.from = memory_of(part.bio);
-    hop.to = Endpoint::kBounce;
-    add_hop(held, hop);
-  }
-  if (read) {
-    hop.evidence = Evidence::kDerived;
-    hop.from = Endpoint::kBounce;
-    hop.to = memory_of(part.bio);
-    add_hop(held, hop);
-  }
+  hop.from = memory_of(part.bio);
+  hop.to = Endpoint::kBounce;
+  hop.bytes = share(in);
+  if (hop.bytes > 0) add_hop(held, hop);
+  std::swap(hop.from, hop.to);
+  hop.bytes = share(out);
+  if (hop.bytes > 0) add_hop(held, hop);
 }
 
 Cause main_cause(const PendingTransfer& transfer) {

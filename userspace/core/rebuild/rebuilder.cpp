@@ -105,7 +105,7 @@ Status dispatch(RebuildState& s, uint16_t kind, Record record) {
       s.transfers.keep(view<wire_bio>(record)->transfer, view<wire_bio>(record)->bio);
       return {};
     case WIRE_TRANSFER:
-      return on_transfer(s, *view<wire_transfer>(record));
+      return on_transfer(s, prefix<wire_transfer>(record));
     case WIRE_PACKET:
       return on_packet(s, *view<wire_packet>(record));
     case WIRE_FILE:

@@ -23,7 +23,8 @@ struct RebuildContext {
   // block_bio_queue was attached: without it, that a direct request queued nothing means nothing.
   bool sees_bios = true;
   MeasuredCopies measured;  // where the kernel's copy functions were counted
-  // The kernel's swiotlb copies the buffer of a read to the bounce buffer as well (since 5.17).
+  // The kernel's swiotlb copies the buffer of a read to the bounce buffer as well: since 5.18, and in
+  // stable kernels. Only believed where its copies are not measured.
   bool swiotlb_copies_in_on_read = true;
   size_t max_held_requests = 65536;  // waiting for their device work, or not finished
   size_t max_dirty_ranges = 262144;  // written, and not yet seen on its way to a device
