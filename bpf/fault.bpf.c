@@ -4,9 +4,12 @@
  * software event opens a request, the page cache's tracepoints tell whether it is on a file, the thread's
  * next event closes it (see close_fault).
  *
- * Not seen: faults on anonymous memory (dropped: no I/O), the exact end, a copy-on-write fault of a page that is mapped already (it meets no
- * page-cache tracepoint). Before 6.12 there are no filemap tracepoints: only faults that add pages are
- * recognised.
+ * A store to a page of a private mapping that is there to be read meets none of these: the kernel copies the
+ * page (copy on write). It is told by the function that does it, or by the counters of the process's pages.
+ *
+ * Not seen: faults on anonymous memory (dropped: no I/O), the exact end, faults of the kernel itself (a
+ * read(2) into a private mapping). Before 6.12 there are no filemap tracepoints: only faults that add pages
+ * and those that copy a mapped one are recognised.
  */
 #include "mapping.h"
 #include "thread.h"
@@ -37,6 +40,7 @@ static __always_inline struct thread_state *begin_fault(u64 address)
 	state->touched = 0;
 	state->out_ns = 0;
 	state->file_fault = 0;
+	state->left_file = 0;
 	state->fd = -1;
 	state->file = 0;
 	state->to_file = 0;
@@ -133,5 +137,78 @@ int BPF_PROG(fault_map, struct address_space *mapping, unsigned long first, unsi
 	state->map_first = first;
 	state->map_last = last;
 	state->last_event_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+/* The process got a page of its own for one of the file's. */
+static __always_inline void meet_copy(struct thread_state *state, const struct vma_facts *facts)
+{
+	if (!facts->alias || facts->shared)
+		return;
+	if (!state->file_fault)
+		meet_file_fault(state);
+	state->file = facts->alias;
+	state->offset = facts->offset & ~((1ULL << page_shift) - 1);
+	state->flags |= WIRE_REQUEST_PRIVATE | WIRE_REQUEST_COPIED;
+	state->last_event_ns = bpf_ktime_get_ns();
+}
+
+struct vm_fault {
+	struct vm_area_struct *vma;
+	unsigned long address;
+	struct page *page; /* the one that was mapped, NULL: not the kernel's to count (DAX) */
+} __attribute__((preserve_access_index));
+
+#define PAGE_MAPPING_ANON 1UL	  /* include/linux/page-flags.h */
+#define VM_FAULT_NO_COPY 0x0c73	  /* include/linux/mm_types.h: VM_FAULT_ERROR | VM_FAULT_RETRY */
+
+/* A store to a page that is mapped to be read. What is anonymous already (after a fork) is not the
+ * file's; what is shared is not copied. It runs for such stores alone. */
+SEC("?fexit/do_wp_page")
+int BPF_PROG(fault_cow, struct vm_fault *fault, u32 result)
+{
+	struct task_struct *task = current_task();
+	struct thread_state *state = open_fault(task);
+	struct vma_facts facts = {};
+	struct folio *folio;
+
+	if (!state || (fault->address ^ state->buffer) >> page_shift || result & VM_FAULT_NO_COPY || !fault->page)
+		return 0;
+	folio = page_folio(fault->page);
+	if ((unsigned long)folio_field(folio, mapping) & PAGE_MAPPING_ANON)
+		return 0;
+	facts.address = fault->address;
+	read_vma(task, fault->vma, &facts);
+	meet_copy(state, &facts);
+	return 0;
+}
+
+/* include/linux/mm_types_task.h */
+#define MM_FILEPAGES 0
+#define MM_ANONPAGES 1
+#define MM_SHMEMPAGES 3
+
+/* The same where functions cannot be hooked: in a store's fault, a page of a file less and a page of its own
+ * more is a copy (wp_page_copy). Since 6.2 (f1a7941243c1) the kernel tells of each page; before, of 64. It
+ * runs at every page fault and exec of the machine, which costs the others what fault_user costs them. */
+SEC("?tp_btf/rss_stat")
+int BPF_PROG(fault_rss, void *mm, int member)
+{
+	struct task_struct *task = current_task();
+	struct thread_state *state = open_fault(task);
+	struct vma_facts facts = {};
+
+	if (!state || !(state->flags & WIRE_REQUEST_WRITE_FAULT))
+		return 0;
+	if (member != MM_ANONPAGES) {
+		state->left_file = member == MM_FILEPAGES || member == MM_SHMEMPAGES;
+		return 0;
+	}
+	if (!state->left_file || state->file_fault)
+		return 0;
+	state->left_file = 0;
+	facts.address = state->buffer;
+	bpf_find_vma(task, state->buffer, read_vma, &facts, 0);
+	meet_copy(state, &facts);
 	return 0;
 }

@@ -139,6 +139,8 @@ struct thread_state {
 	u32 throttled;	   /* the next sleep is balance_dirty_pages' */
 	u32 own_writeback; /* folio_wait_writeback was met */
 	u32 file_fault;	   /* page fault: it is on a file mapping */
+	u32 left_file;	   /* page fault: the process has a page of a file less */
+	u32 unused_2;
 	u32 io_waits;
 	u32 out_reason;
 	u32 reserved;

@@ -124,7 +124,9 @@ enum {
 	WIRE_REQUEST_END_UNKNOWN = 32,	/* page fault: time_ns is its last event, not its end */
 	WIRE_REQUEST_FILE_UNKNOWN = 64, /* the descriptor could not be resolved */
 	WIRE_REQUEST_OPEN = 128,	/* still running when tracing stopped: result is meaningless */
-	WIRE_REQUEST_COPIED = 256,	/* the kernel's copy functions reported exactly `result` bytes */
+	/* The kernel's copy functions reported exactly `result` bytes; page fault: the page was there and has
+	 * been copied for the process. */
+	WIRE_REQUEST_COPIED = 256,
 	WIRE_REQUEST_LOOPBACK = 512,	/* MSG_ZEROCOPY: the socket's route is the loopback device */
 	WIRE_REQUEST_ZEROCOPY = 1024,	/* MSG_ZEROCOPY: SO_ZEROCOPY is on, and the device takes page lists */
 	WIRE_REQUEST_TO_DIRECT = 2048,	/* sendfile and its kin: the target is open with O_DIRECT */

@@ -45,3 +45,16 @@ def test_a_store_into_a_private_mapping_copies_the_page():
     equal(len(faults), oracle["facts"]["touched_pages"], "faults, one a page")
     equal(trace.copies(faults), {("page_cache", "user"): len(faults) * PAGE}, "CPU copies")
     equal({r["write_fault"] for r in faults}, {True}, "store faults")
+
+
+def test_a_store_to_a_page_that_was_mapped_to_be_read_copies_it_and_a_childs_store_does_not():
+    trace, oracle, _ = traced("mmap_private_rewrite", arguments=("-f",))
+    facts = oracle["facts"]
+    equal(facts["own_bytes_before"], 0, "the process's own bytes in the mapping before")
+    faults = faults_on_file(trace)
+    equal(trace.copies(faults), {("page_cache", "user"): facts["own_bytes"]},
+          "CPU copies, against the Anonymous of /proc/PID/smaps")
+    equal({h["evidence"] for r in faults for h in r["hops"]}, {"observed"}, "evidence")
+    equal({(r["pid"], r["write_fault"], r["cache"]) for r in faults}, {(oracle["pid"], True, "hit")},
+          "stores of the parent to cached pages")
+    equal(sorted(r["offset"] for r in faults), list(range(0, facts["own_bytes"], PAGE)), "the pages")

@@ -50,9 +50,11 @@ Features linux_6_18() {
         "unsigned long"}},
       {"swiotlb_bounced", {"struct device *", "dma_addr_t", "size_t"}},
       {"map", {"unsigned long", "phys_addr_t", "size_t"}},
+      {"rss_stat", {"struct mm_struct *", "int"}},
   };
   const std::string direction = "enum dma_data_direction";
   features.functions = {
+      {"do_wp_page", {"struct vm_fault *"}},
       {"swiotlb_tbl_map_single",
        {"struct device *", "phys_addr_t", "size_t", "unsigned int", direction, "unsigned long"}},
       {"swiotlb_bounce",

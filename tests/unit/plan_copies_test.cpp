@@ -140,6 +140,27 @@ TEST(Plan, where_functions_cannot_be_hooked_bounce_copies_are_derived_and_it_say
   EXPECT_FALSE(is_missing(plan, "swiotlb_bounce"));
 }
 
+TEST(Plan, copies_on_write_are_told_by_the_function_or_else_by_the_counters_of_pages) {
+  Features features = linux_6_18();
+  EXPECT_TRUE(make_plan(features).enabled("fault_cow"));
+  EXPECT_FALSE(make_plan(features).enabled("fault_rss"));
+  features.fentry_refused = "fexit programs are refused: EPERM";
+  const Plan plan = make_plan(features);
+  EXPECT_TRUE(plan.enabled("fault_rss"));
+  EXPECT_FALSE(is_missing(plan, "do_wp_page"));
+  // Before 6.2 the event comes once for 64 pages.
+  features.tracepoints["rss_stat"] = {"struct mm_struct *", "int", "long"};
+  EXPECT_FALSE(make_plan(features).enabled("fault_rss"));
+  EXPECT_TRUE(is_missing(make_plan(features), "do_wp_page"));
+}
+
+TEST(Plan, what_is_refused_at_load_time_gives_way_to_its_substitute) {
+  Plan plan = make_plan(linux_6_18());
+  plan.disable("fault_cow", "the kernel refused it");
+  EXPECT_TRUE(plan.enabled("fault_rss"));
+  EXPECT_FALSE(is_missing(plan, "do_wp_page"));
+}
+
 TEST(Plan, bounce_buffers_are_seen_before_the_dma_layer_is) {
   Features old = linux_6_18();
   old.tracepoints.erase("dma_map_phys");

@@ -7,7 +7,7 @@ import json
 
 from traces import Expectations, Trace, copied
 
-MODES = ("mmap_cached", "mmap_cold", "mmap_private_write")
+MODES = ("mmap_cached", "mmap_cold", "mmap_private_write", "mmap_private_rewrite")
 FILEMAP_EVENTS_SINCE = (6, 12)  # before, only faults that load pages are told from those on no file
 TOUCHED = 4096  # one byte of so many
 
@@ -16,14 +16,18 @@ class Case(Expectations):
     def __init__(self, mode, said, trace):
         super().__init__()
         self.mode, self.facts = mode, json.loads(said)["facts"]
+        rewrite = mode == "mmap_private_rewrite"
         self.faults = [r for r in trace.requests(f"/mnt/virtio-blk/{mode}") if r["op"] == "page_fault"]
-        stores = mode == "mmap_private_write"
+        stores = mode.startswith("mmap_private")
         bytes_touched = self.facts["touched_pages"] * TOUCHED
         counted = self.facts["minor_faults"] + self.facts["major_faults"]
         self.check(0 < len(self.faults) <= counted, f"{len(self.faults)} faults seen, the kernel counted {counted}")
         self.equal(sum(r["major_fault"] for r in self.faults), self.facts["major_faults"], "major faults")
         self.equal({r["write_fault"] for r in self.faults}, {stores}, "are they stores")
         self.equal(copied(self.faults, "page_cache>user"), bytes_touched if stores else 0, "bytes copied on write")
+        if rewrite:
+            self.equal(self.facts["own_bytes"], bytes_touched, "bytes copied, as /proc/PID/smaps says")
+            self.equal({h["evidence"] for r in self.faults for h in r["hops"]}, {"observed"}, "evidence")
         if stores:
             self.equal(len(self.faults), bytes_touched // trace.header["page_size"], "faults, one a page")
         loaded = sum(r["miss_bytes"] + r["readahead_bytes"] for r in self.faults)
@@ -35,8 +39,8 @@ class Case(Expectations):
 
 
 def cases(parts, version):
-    if version < FILEMAP_EVENTS_SINCE:
-        return
     for mode in MODES:
+        if version < FILEMAP_EVENTS_SINCE and mode != "mmap_private_rewrite":
+            continue
         said = next(line for line in parts[f"faults {mode}"] if line.startswith("{"))
         yield Case(mode, said, Trace(parts[f"trace {mode}"]))

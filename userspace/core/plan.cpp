@@ -31,6 +31,7 @@ std::string_view next_word(std::string_view& list) {
 bool arguments_fit(std::string_view wanted, const std::vector<std::string>& offered) {
   for (size_t i = 0; !wanted.empty(); ++i) {
     const std::string_view type = next_word(wanted);
+    if (type == ".") return i == offered.size();
     if (i >= offered.size() || (type != "_" && type != offered[i])) return false;
   }
   return true;

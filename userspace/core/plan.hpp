@@ -62,7 +62,7 @@ struct ProgramSpec {
   // Or event, function, functions of a library (with commas between), see `attach`; empty: none.
   std::string_view tracepoint;
   // Leading arguments that it reads, as C types with commas between; `_` is any type. The
-  // tracepoint may have more.
+  // tracepoint may have more, but not where `.` stands.
   std::string_view arguments;
   std::string_view lost;  // what is lost without it
   // Programs of one group stand in for each other on different kernels: the first of the table that

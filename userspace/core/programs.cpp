@@ -33,6 +33,8 @@ constexpr std::string_view kBatchLost =
     "to which of several requests of one io_submit device work belongs: it is io_submit's";
 constexpr std::string_view kStreamsLost =
     "the copies of the C library's streams (fread, fwrite), in user space";
+constexpr std::string_view kCowLost =
+    "copies of pages of private mappings that were mapped before the store";
 constexpr std::string_view kMapLost =
     "that the DMA layer maps the memory of NVMe disks: their DMA is derived";
 
@@ -130,6 +132,19 @@ constexpr ProgramSpec kPrograms[] = {
      .tracepoint = "mm_filemap_map_pages",
      .arguments = "struct address_space *, unsigned long, unsigned long",
      .lost = kFaultLost},
+    {.program = "fault_cow",
+     .tracepoint = "do_wp_page",
+     .arguments = "struct vm_fault *",
+     .lost = kCowLost,
+     .group = "fault_cow",
+     .attach = Attach::kFunction},
+    {.program = "fault_rss",
+     .tracepoint = "rss_stat",
+     .arguments = "struct mm_struct *, int, .",
+     .lost = kCowLost,
+     .group = "fault_cow",
+     .instead_of = "fault_cow",
+     .helper = "bpf_find_vma"},
     {.program = "cache_add",
      .tracepoint = "mm_filemap_add_to_page_cache",
      .arguments = kFolio,

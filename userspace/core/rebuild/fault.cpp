@@ -1,5 +1,6 @@
-// Page faults on file mappings: one page mapped, or copied for a private store. Fault-around maps
-// more, but its window is only what the kernel considered, so it is not counted.
+// Page faults on file mappings: one page mapped, or copied for a private store, also where it was
+// mapped before (of a large folio one page, too: do_wp_page copies no more). Fault-around maps more,
+// but its window is only what the kernel considered, so it is not counted.
 #include <bit>
 
 #include "core/rebuild/state.hpp"
@@ -19,7 +20,8 @@ void add_fault_hops(RebuildState& s, const wire_request& request, const FileStat
   if ((request.flags & copies) == copies) {
     // Copy on write: the process gets a page of its own, none of the page cache is mapped.
     hop.kind = HopKind::kCpuCopy;
-    hop.evidence = Evidence::kDerived;
+    const bool seen = (request.flags & WIRE_REQUEST_COPIED) != 0;  // and not told by the mapping
+    hop.evidence = seen ? Evidence::kObserved : Evidence::kDerived;
     s.request.cpu_copies++;
     s.request.cpu_copy_bytes += hop.bytes;
   } else {
