@@ -96,13 +96,19 @@ static __always_inline int at_exit(u64 *ctx, u64 iter, u32 hook, enum report rep
 			reported(report, arguments > 2 ? ctx[2] : 0, arguments > 3 ? ctx[3] : 0, result));
 }
 
+/* Between the kprobe and the kretprobe. The kernel can skip either (a probe in a probe; no room for another
+ * return address): then what was copied is not known, and the request says so. */
+enum { COPYING_NOT, COPYING_USER, COPYING_OTHER };
+
 static __always_inline int at_entry(struct iov_iter *iter, enum report report, u64 third, u64 fourth)
 {
 	u64 id = bpf_get_current_pid_tgid(), argument = report == REPORT_ALL ? fourth : third;
 	struct thread_state *state = copying_thread(id);
 
 	if (state) {
-		state->copying = is_user(iter);
+		if (state->copying)
+			state->flags |= WIRE_REQUEST_COPY_MISSED;
+		state->copying = is_user(iter) ? COPYING_USER : COPYING_OTHER;
 		state->copy_argument = argument;
 	} else if (copy_check_tid && (u32)id == copy_check_tid) {
 		copy_check_argument = argument;
@@ -116,9 +122,13 @@ static __always_inline int at_return(u32 hook, enum report report, s64 result)
 	struct thread_state *state = copying_thread(id);
 
 	if (state) {
-		if (!state->copying)
+		u32 copying = state->copying;
+
+		state->copying = COPYING_NOT;
+		if (!copying)
+			state->flags |= WIRE_REQUEST_COPY_MISSED;
+		if (copying != COPYING_USER)
 			return 0;
-		state->copying = 0;
 		argument = state->copy_argument;
 	}
 	return add_copy(id, state, hook, reported(report, argument, argument, result));

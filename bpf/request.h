@@ -121,6 +121,8 @@ static __always_inline void close_request(struct thread_state *state, u64 end_ns
 	struct cpu_state *cpu;
 
 	flags |= state->flags;
+	if (measure_copies && WIRE_OP_COPIES(state->op) && state->copying)
+		flags |= WIRE_REQUEST_COPY_MISSED; /* a return was */
 	if (measure_copies && WIRE_OP_COPIES(state->op) && state->copied) {
 		if (state->copied == result)
 			flags |= WIRE_REQUEST_COPIED; /* the usual case costs no bytes in the record */
@@ -210,6 +212,7 @@ static __always_inline void open_request(struct thread_state *state, u64 now, u1
 	state->touched = 0;
 	state->out_ns = 0;
 	state->copied = 0;
+	state->copying = 0;
 	state->to_file = 0;
 	state->start_ns = now;
 }

@@ -43,6 +43,22 @@ TEST(RebuildCopy, a_direct_read_that_nothing_is_known_of_copied_only_what_was_re
   EXPECT_EQ(r.path, Path::kDirect);
 }
 
+TEST(RebuildCopy, a_direct_read_whose_copy_function_was_seen_at_one_end_only_stays_inferred) {
+  for (const bool missed : {false, true}) {
+    Story story(measuring());
+    const auto file = story.file("/data/a");
+    auto read = story.call(WIRE_OP_PREAD64, file).at(0, kPage).flags(kODirect);
+    if (missed) read.copy_missed();
+    read.returns(kPage);
+    const Request& r = story.told().request_of(1);
+    EXPECT_EQ(r.cpu_copies, missed ? 1u : 0u);
+    EXPECT_EQ(r.path, missed ? Path::kBuffered : Path::kDirect);
+    if (missed) {
+      EXPECT_EQ(r.hops.front().evidence, Evidence::kInferred);
+    }
+  }
+}
+
 TEST(RebuildCopy, the_buffered_part_of_a_direct_read_is_measured) {
   Story story(measuring());
   const auto file = story.file("/data/a");

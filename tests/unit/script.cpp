@@ -52,6 +52,11 @@ Call& Call::copied(uint64_t bytes) {
   return *this;
 }
 
+Call& Call::copy_missed() {
+  record_.request.flags |= WIRE_REQUEST_COPY_MISSED;
+  return *this;
+}
+
 Call& Call::to(const NamedFile& file, uint64_t offset) {
   record_.to_file = file.alias;
   record_.to_fd = 4;
@@ -179,7 +184,7 @@ uint64_t Call::ends(int64_t result, uint16_t flags) {
   record_.request.tgid = owner_.tgid;
   record_.request.tid = owner_.tid;
   record_.request.result = result;
-  record_.request.flags = flags;
+  record_.request.flags = (record_.request.flags & WIRE_REQUEST_COPY_MISSED) | flags;
   const bool all = !in_user_space_ && record_.copied_bytes != 0 && int64_t(record_.copied_bytes) == result;
   if (all) record_.request.flags |= WIRE_REQUEST_COPIED;
   const bool touched = (record_.copied_bytes != 0 && !all) || record_.bios != 0 ||

@@ -66,6 +66,7 @@ class Call {
   Call& adds_of(const NamedFile& file, uint64_t first_page, uint64_t pages);
   Call& dirties(uint64_t bytes);
   Call& copied(uint64_t bytes);  // as the hooks on copy functions report
+  Call& copy_missed();           // one of them was seen at one end only
   Call& to(const NamedFile& file, uint64_t offset = WIRE_UNKNOWN);  // sendfile and its kin
   Call& called_with(uint32_t call_flags);
   Call& moves(uint64_t bytes);  // what a result that counts messages does not say

@@ -56,8 +56,10 @@ struct Copy {
   bool disagrees = false;  // the two differ although both should know: a finding
 };
 
-// `sees_all`: a copy of this kind of file goes through hooked functions (page cache, pipe,
-// socket; not procfs or a driver, which use inline code). `measured`: the bytes that they reported.
+// A hook that the kernel skipped in a way that nobody could know of for this request (a fexit
+// program that another task was preempted in) looks as if nothing had been copied. `sees_all`: a
+// copy of this kind of file goes through hooked functions (page cache, pipe, socket; not procfs or
+// a driver, which use inline code). `measured`: the bytes that they reported.
 Copy weigh_copy(const Copy& derived, uint64_t measured, bool sees_all);
 
 }  // namespace iohops

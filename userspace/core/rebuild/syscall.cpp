@@ -131,6 +131,7 @@ Copy measured_copy(RebuildState& s, const wire_request_detail& record, const Fil
                    const Copy& derived) {
   const wire_request& request = record.request;
   if (unfinished(request) || !measures(s.context.measured, file.storage)) return derived;
+  if ((request.flags & WIRE_REQUEST_COPY_MISSED) != 0) return derived;
   uint64_t bytes = 0;
   if ((request.flags & WIRE_REQUEST_COPIED) != 0)
     bytes = static_cast<uint64_t>(std::max<int64_t>(request.result, 0));
