@@ -171,10 +171,15 @@ int BPF_PROG(fault_cow, struct vm_fault *fault, u32 result)
 	struct thread_state *state = open_fault(task);
 	struct vma_facts facts = {};
 	struct folio *folio;
+	struct page *page;
 
-	if (!state || (fault->address ^ state->buffer) >> page_shift || result & VM_FAULT_NO_COPY || !fault->page)
+	if (!state || (fault->address ^ state->buffer) >> page_shift || result & VM_FAULT_NO_COPY)
 		return 0;
-	folio = page_folio(fault->page);
+	/* Not fault->page: what is loaded so is a pointer with a type, and 5.10 allows no arithmetic on it. */
+	page = BPF_CORE_READ(fault, page);
+	if (!page)
+		return 0;
+	folio = page_folio(page);
 	if ((unsigned long)folio_field(folio, mapping) & PAGE_MAPPING_ANON)
 		return 0;
 	facts.address = fault->address;
