@@ -29,6 +29,13 @@ PAGE = os.sysconf("SC_PAGESIZE")
 RT_SIGTIMEDWAIT, READ, EPOLL_WAITS = (128, 0, (232, 281)) if os.uname().machine == "x86_64" else (137, 63, (22,))
 
 
+def dirtied(counted, wanted):
+    """What the program dirtied or wrote past the cache, by /proc/PID/io. Whoever's turn it is checkpoints the
+    journal, and has dirtied blocks of metadata then, too."""
+    metadata = counted["write_bytes"] - wanted
+    check(0 <= metadata < 65536, f"write_bytes of /proc/PID/io: {counted['write_bytes']}, expected {wanted}")
+
+
 class Skip(Exception):
     """The test cannot run here; the text says what is missing."""
 
