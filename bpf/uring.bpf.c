@@ -8,7 +8,8 @@
  *
  * Not seen: where the last request of a batch stops being worked on before the thread runs completion
  * work of others (no tracepoint): what that reads ahead can be charged to it. Kernels before 6.0, whose tracepoint names no request. Requests that asked for no completion
- * (IOSQE_CQE_SKIP_SUCCESS) end unseen.
+ * (IOSQE_CQE_SKIP_SUCCESS) end unseen, and so do those with one completion for which the ring has no room
+ * (io_uring_cqe_overflow names none).
  */
 #define WITHOUT_CASTS
 #include "call.h"
@@ -38,6 +39,7 @@ enum {
 	OP_WRITEV_FIXED = 61,
 };
 #define REQ_F_FIXED_FILE 1
+#define REQ_F_BUFFER_SELECT 32
 #define REQ_F_SUBMITTED 0x7f /* IOSQE_* */
 #define IORING_CQE_F_MORE 2
 #define RECV_MULTISHOT 2 /* IORING_RECV_MULTISHOT */
@@ -255,6 +257,8 @@ static __always_inline int submitted(struct io_kiocb *req)
 	request->fd = req->cqe.fd;
 	request->run_flags = req->flags & REQ_F_SUBMITTED;
 	read_submission(request, req);
+	if (req->flags & REQ_F_BUFFER_SELECT && !request->requested)
+		request->requested = WIRE_UNKNOWN; /* whatever fits into the buffer that it gets */
 	if (op == OP_SPLICE || op == OP_TEE)
 		read_splice(request, thread, req);
 	if (req->flags & REQ_F_FIXED_FILE)
@@ -264,6 +268,7 @@ static __always_inline int submitted(struct io_kiocb *req)
 	if (is_multishot(request, req)) {
 		struct shot_key shot = { .ctx = (u64)req->ctx, .user_data = req->cqe.user_data };
 
+		request->flags |= WIRE_REQUEST_MULTISHOT;
 		bpf_map_update_elem(&shots, &shot, &key, BPF_ANY);
 	}
 	return 0;
@@ -332,11 +337,14 @@ static __always_inline int completed(void *ctx, u64 address, u64 user_data, s64 
 	if (request->op == WIRE_OP_URING + OP_SEND_ZC || request->op == WIRE_OP_URING + OP_SENDMSG_ZC) {
 		request->call_flags |= MSG_ZEROCOPY;
 		judge_zero_copy(request, true);
-	} else if (!address) { /* the next of its completions is a request that begins here */
-		close_request(request, now, result, request->offset, WIRE_REQUEST_MULTISHOT);
+	} else if (!address && flags & IORING_CQE_F_MORE) { /* the next of its completions is a request that begins here */
+		close_request(request, now, result, request->offset, 0);
 		open_request(request, now, request->op);
+		request->flags |= WIRE_REQUEST_MULTISHOT;
 		touch(request);
 		return 0;
+	} else if (request->flags & WIRE_REQUEST_MULTISHOT) {
+		bpf_map_delete_elem(&shots, &shot);
 	}
 	end_request(request, &key, now, result, 0);
 	return 0;
@@ -353,4 +361,11 @@ SEC("?tp_btf/io_uring_complete")
 int BPF_PROG(uring_done, void *ring, void *req, struct io_uring_cqe *cqe)
 {
 	return completed(ring, (u64)req, BPF_CORE_READ(cqe, user_data), cqe->res, cqe->flags);
+}
+
+/* Instead of io_uring_complete where the completion ring is full, and as many-shot receives end then. */
+SEC("?tp_btf/io_uring_cqe_overflow")
+int BPF_PROG(uring_overflow, void *ring, u64 user_data, s32 result, u32 flags)
+{
+	return completed(ring, 0, user_data, result, flags);
 }

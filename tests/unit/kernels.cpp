@@ -34,6 +34,7 @@ Features linux_6_18() {
       {"skb_copy_datagram_iovec", {"const struct sk_buff *", "int"}},
       {"io_uring_submit_req", {"struct io_kiocb *"}},
       {"io_uring_queue_async_work", {"struct io_kiocb *", "int"}},
+      {"io_uring_cqe_overflow", {"void *", "long long unsigned int", "s32", "u32", "void *"}},
       {"io_uring_complete", {"struct io_ring_ctx *", "void *", "struct io_uring_cqe *"}},
       {"iomap_dio_rw_begin", {"struct kiocb *", "struct iov_iter *", "unsigned int", "size_t"}},
       {"iomap_dio_complete", {"struct kiocb *", "int", "ssize_t"}},

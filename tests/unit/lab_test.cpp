@@ -78,7 +78,7 @@ TEST(Lab, a_wrong_name_is_answered_with_a_near_one) {
 TEST(Lab, every_path_has_a_program_and_every_program_a_path) {
   size_t programs = 0;
   for (const auto group : {lab::file_programs(), lab::socket_programs(), lab::mapping_programs(),
-                           lab::ring_programs()}) {
+                           lab::ring_programs(), lab::ring_socket_programs()}) {
     programs += group.size();
     for (const lab::Named& named : group) EXPECT_NE(find_lab_path(named.name), nullptr) << named.name;
   }

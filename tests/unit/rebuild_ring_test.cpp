@@ -98,6 +98,35 @@ TEST(RebuildRing, messages_follow_the_rules_of_messages) {
   EXPECT_EQ(ledger.request_of(2).path, Path::kZeroCopy);
 }
 
+TEST(RebuildRing, what_a_chosen_buffer_gets_is_copied) {
+  constexpr uint16_t kUringRecvmsg = WIRE_OP_URING + 10;
+  Story story;
+  const auto tcp = story.file("socket:[1]", kTcp);
+  const auto udp = story.file("socket:[2]", kUdp);
+  story.call(kUringRecv, tcp).at(WIRE_UNKNOWN, WIRE_UNKNOWN).ends(500, WIRE_REQUEST_MULTISHOT);
+  story.call(kUringRecv, udp).at(WIRE_UNKNOWN, WIRE_UNKNOWN).called_with(0x20).ends(600, WIRE_REQUEST_MULTISHOT);
+  story.call(kUringRecvmsg, udp).at(WIRE_UNKNOWN, WIRE_UNKNOWN).ends(700, WIRE_REQUEST_MULTISHOT);
+  const Ledger& ledger = story.told();
+  const Evidence known[] = {Evidence::kDerived, Evidence::kInferred, Evidence::kInferred};
+  const uint64_t bytes[] = {500, 600, 700};
+  for (size_t i = 0; i < 3; ++i) {
+    const Request& r = ledger.requests.at(i);
+    EXPECT_EQ(r.cpu_copy_bytes, bytes[i]);
+    EXPECT_EQ(r.hops.at(0).evidence, known[i]) << "request " << i;
+    EXPECT_TRUE(r.ring->multishot);
+    EXPECT_FALSE(r.requested.has_value());
+  }
+}
+
+TEST(RebuildRing, a_request_whose_end_passed_unseen_is_not_complete) {
+  Story story;
+  const auto file = story.file("/data");
+  story.call(kUringRead, file).at(0, kPage).ends(0, WIRE_REQUEST_END_UNKNOWN);
+  const Request& r = story.told().requests.at(0);
+  EXPECT_FALSE(r.complete);
+  EXPECT_EQ(r.cpu_copies, 0u);
+}
+
 TEST(Ops, every_operation_has_a_name_of_its_own) {
   std::vector<std::string_view> names = op_names();
   std::sort(names.begin(), names.end());

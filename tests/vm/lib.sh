@@ -66,6 +66,8 @@ modules() {
         *.zst) zstd -qdc "$file" >"$out/$name" ;;
         *) cp "$file" "$out/$name" ;;
         esac
+        # A polled queue, for completions that are polled for.
+        [ "$name" != nvme.ko ] || name+=" poll_queues=1"
         echo "$name" >>"$out/order"
     done <"$out/files"
     rm "$out/files"

@@ -2,7 +2,7 @@
 
 A cell is SERIES[:SETUP]: 6.1, 6.12:swiotlb, newest:iommu, arm64-6.12. Kernels come from Debian (fetch,
 prepare) and stay in the cache. Every guest gets the same disks behind different drivers; what is done on
-them and what must be seen is in ledger.py, faults.py, copies.py, net.py and odd.py. Tells a Tally; prints no sum.
+them and what must be seen is in ledger.py, faults.py, copies.py, net.py, odd.py and lab.py. Tells a Tally; prints no sum.
 """
 import concurrent.futures
 import json
@@ -14,6 +14,7 @@ import time
 
 import copies
 import faults
+import lab
 import ledger
 import net
 import odd
@@ -26,7 +27,7 @@ ROOT = HERE.parent.parent
 SHORT = {"x86_64": ("5.10", "6.1", "6.12", "6.12:swiotlb", "newest", "newest:iommu"), "aarch64": ("arm64-6.12",)}
 SETUPS = {"plain": [], "swiotlb": ["--append", "swiotlb=force"], "iommu": ["--iommu"]}
 # The verifier, the copies and the disks of odd.py do not depend on how memory is mapped for DMA.
-PARTS = {"plain": "object,ledger,faults,copies,net,odd", "swiotlb": "ledger", "iommu": "ledger"}
+PARTS = {"plain": "object,ledger,faults,copies,net,odd,lab", "swiotlb": "ledger", "iommu": "ledger"}
 ARM64_PARTS = "object,ledger,faults"
 TRIES = 3  # of a guest whose kernel hid something and said so, or that ran out of time
 OUT_OF_TIME = 124  # boot's status
@@ -89,6 +90,9 @@ class Cell:
             trace = self.trace("copies", parts.get("copies trace", []))
             for case in copies.cases(parts["copies"], trace) if trace else ():
                 self.tell(case.wrong, "kprobes", *case.columns())
+        if "lab" in parts:
+            for case in lab.cases(parts["lab"]):
+                self.tell(case.wrong, "lab", *case.columns())
         if "net" in parts:
             trace = self.trace("net", parts["net trace"])
             for case in net.cases(parts["net"], trace) if trace else ():

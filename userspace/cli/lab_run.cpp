@@ -39,10 +39,12 @@ class LabSink : public Sink {
  public:
   LabSink(const std::vector<lab::Outcome>& outcomes, uint64_t start_ns) {
     for (const lab::Outcome& outcome : outcomes) {
-      Window window{outcome.pid, outcome.begin_ns - start_ns, outcome.end_ns - start_ns, {}};
+      // One that failed half-way has no end.
+      const uint64_t end = std::max(outcome.end_ns, outcome.begin_ns);
+      Window window{outcome.pid, outcome.begin_ns - start_ns, end - start_ns, {}};
       window.figures.bytes = outcome.bytes;
       window.figures.rounds = outcome.rounds;
-      window.figures.duration_ns = outcome.end_ns - outcome.begin_ns;
+      window.figures.duration_ns = end - outcome.begin_ns;
       windows_.push_back(window);
     }
   }

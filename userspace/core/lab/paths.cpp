@@ -46,6 +46,12 @@ constexpr LabPath kPaths[] = {
     {"uring-direct", "io_uring: direct reads, 32 a call", {0, 1, 0, 2}, LabNeed::kUring},
     {"uring-fixed", "io_uring: direct reads into registered buffers, 32 a call", {0, 1, 0, 2}, LabNeed::kUring},
     {"uring-sqpoll", "io_uring: direct reads, submitted to a polling thread", {0, 1, 0, 0}, LabNeed::kUring},
+    {"uring-iopoll", "io_uring: direct reads, whose completions are polled for", {0, 1, 0, 2}, LabNeed::kUring},
+    {"uring-send", "io_uring: linked sends to a TCP socket, 8 a call", {1, 0, 1, 2}, LabNeed::kUring},
+    {"uring-relay", "io_uring: a read of a cached file and, linked, its send: one call", {2, 0, 1, 2}, LabNeed::kUring},
+    {"uring-splice", "io_uring: splices, file to pipe and, linked, pipe to TCP socket", {0, 0, 1, 2}, LabNeed::kUring},
+    {"uring-zerocopy", "io_uring: send_zc; over loopback the kernel copies after all", {1, 0, 0, {}}, LabNeed::kUring},
+    {"uring-multishot", "io_uring: one recv that completes for each part that comes", {1, 0, 1, {}}, LabNeed::kUring},
     {"aio-direct", "libaio: direct reads, 8 a call", {0, 1, 0, 4}},
 };
 

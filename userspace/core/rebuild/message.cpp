@@ -10,6 +10,7 @@ namespace {
 constexpr uint32_t kMsgTrunc = 0x20;
 constexpr uint32_t kMsgErrqueue = 0x2000;
 constexpr uint32_t kMsgZerocopy = 0x4000000;
+constexpr uint16_t kUringRecvmsg = WIRE_OP_URING + 10;  // IORING_OP_RECVMSG
 
 void add_reference(RebuildState& s, uint64_t bytes) {
   Hop hop;
@@ -21,6 +22,13 @@ void add_reference(RebuildState& s, uint64_t bytes) {
   hop.at_ns = s.request.start_ns;
   hop.end_ns = s.request.start_ns + s.request.duration_ns;
   s.request.hops.push_back(hop);
+}
+
+// More may have come than was copied: how much fitted into a buffer that the kernel chose is not known; the
+// result of a recvmsg that completes many times counts its header (struct io_uring_recvmsg_out), too.
+bool result_overstates(const wire_request& request) {
+  const bool cut = (request.call_flags & kMsgTrunc) != 0 && request.requested == WIRE_UNKNOWN;
+  return cut || (request.op == kUringRecvmsg && (request.flags & WIRE_REQUEST_MULTISHOT) != 0);
 }
 
 }  // namespace
@@ -35,7 +43,8 @@ Copy message_copy(RebuildState& s, const wire_request_detail& record, const File
     const bool discards = socket.is_inet() && socket.is_stream() &&
                           (request.call_flags & kMsgTrunc) != 0 &&
                           (request.call_flags & kMsgErrqueue) == 0;
-    return discards ? Copy{0, Evidence::kDerived} : derived;
+    if (discards) return {0, Evidence::kDerived};
+    return result_overstates(request) ? Copy{derived.bytes, Evidence::kInferred} : derived;
   }
   if ((request.call_flags & kMsgZerocopy) == 0) return derived;
   // Without the flag the wish was not granted; of a datagram socket without a fixed route it is not

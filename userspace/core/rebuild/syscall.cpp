@@ -218,7 +218,9 @@ Status hand_out(RebuildState& s, const wire_request_detail& record, RequestId id
   Request& r = s.request;
   fill_identity(s, request, id, file);
   if (held != nullptr && !held->ended) r.ended = s.no_end;
-  r.complete = complete && request.start_ns >= s.gap_ns;
+  // The end of a ring's request can pass unseen, and then nobody knows what it moved.
+  const bool unseen = is_ringed(request.op) && (request.flags & WIRE_REQUEST_END_UNKNOWN) != 0;
+  r.complete = complete && request.start_ns >= s.gap_ns && !unseen;
   r.hops.clear();
   r.path = Path::kNone;
   r.cache = CacheOutcome::kNone;

@@ -105,7 +105,8 @@ Buffer::Buffer(size_t bytes) : bytes_(bytes) {
 Buffer::~Buffer() { munmap(data_, bytes_); }
 
 Program find_program(std::string_view name) {
-  for (const auto group : {file_programs(), socket_programs(), mapping_programs(), ring_programs()}) {
+  for (const auto group : {file_programs(), socket_programs(), mapping_programs(), ring_programs(),
+                            ring_socket_programs()}) {
     for (const Named& named : group) {
       if (named.name == name) return named.program;
     }

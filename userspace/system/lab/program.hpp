@@ -89,5 +89,6 @@ std::span<const Named> file_programs();
 std::span<const Named> socket_programs();
 std::span<const Named> mapping_programs();
 std::span<const Named> ring_programs();
+std::span<const Named> ring_socket_programs();
 
 }  // namespace iohops::lab

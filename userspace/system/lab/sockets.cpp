@@ -1,6 +1,4 @@
-// Programs that hand bytes to sockets and pipes. What a TCP socket gets is taken and checked by a
-// process of its own, which is not measured.
-#include <arpa/inet.h>
+// Programs that hand bytes to sockets and pipes.
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -10,10 +8,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <utility>
 #include <vector>
 
-#include "system/lab/program.hpp"
+#include "system/lab/peer.hpp"
 
 #ifndef SO_ZEROCOPY
 #define SO_ZEROCOPY 60
@@ -22,89 +19,6 @@
 
 namespace iohops::lab {
 namespace {
-
-using Pair = std::pair<UniqueFd, UniqueFd>;
-
-sockaddr_in loopback(in_port_t port = 0) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = port;
-  return address;
-}
-
-sockaddr_in name_of(int socket) {
-  sockaddr_in address{};
-  socklen_t bytes = sizeof address;
-  check(getsockname(socket, reinterpret_cast<sockaddr*>(&address), &bytes), "getsockname");
-  return address;
-}
-
-UniqueFd bound(int type) {
-  UniqueFd socket_fd(static_cast<int>(check(socket(AF_INET, type | SOCK_CLOEXEC, 0), "socket")));
-  const sockaddr_in address = loopback();
-  check(bind(socket_fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), "bind");
-  return socket_fd;
-}
-
-Pair tcp() {
-  const UniqueFd server = bound(SOCK_STREAM);
-  check(listen(server.get(), 1), "listen");
-  const sockaddr_in address = name_of(server.get());
-  UniqueFd client(static_cast<int>(check(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket")));
-  check(connect(client.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), "connect");
-  return {std::move(client), UniqueFd(static_cast<int>(check(accept(server.get(), nullptr, nullptr), "accept")))};
-}
-
-Pair pair_of(int type) {
-  int ends[2];
-  check(socketpair(AF_UNIX, type, 0, ends), "socketpair");
-  return {UniqueFd(ends[0]), UniqueFd(ends[1])};
-}
-
-Pair pipe_ends() {
-  int ends[2];
-  check(pipe2(ends, O_CLOEXEC), "pipe2");
-  return {UniqueFd(ends[0]), UniqueFd(ends[1])};
-}
-
-// A process that takes the whole payload from a TCP connection and compares it.
-class Receiver {
- public:
-  explicit Receiver(Run& run) {
-    auto [client, server] = tcp();
-    pid_ = fork();
-    check(pid_, "fork");
-    if (pid_ == 0) {
-      client.reset();
-      _exit(receive(run, server.get()) ? 0 : 1);
-    }
-    socket_ = std::move(client);
-  }
-  int socket() const { return socket_.get(); }
-
-  void expect_all() {
-    shutdown(socket_.get(), SHUT_WR);
-    int status = 0;
-    check(waitpid(pid_, &status, 0), "waitpid");
-    if (status != 0) throw std::runtime_error("what arrived is not what was sent");
-  }
-
- private:
-  static bool receive(Run& run, int socket) {
-    std::vector<std::byte> got(kPayload + 1);
-    size_t at = 0;
-    for (;;) {
-      const ssize_t n = read(socket, got.data() + at, got.size() - at);
-      if (n <= 0) break;
-      at += static_cast<size_t>(n);
-    }
-    return at == kPayload && std::equal(run.payload().begin(), run.payload().end(), got.begin());
-  }
-
-  pid_t pid_ = -1;
-  UniqueFd socket_;
-};
 
 void write_all(int fd, const std::byte* data, size_t bytes) {
   if (check(write(fd, data, bytes), "write") != static_cast<int64_t>(bytes))
@@ -213,10 +127,9 @@ void through_unix(Run& run) {
 }
 
 void through_udp(Run& run) {
-  const UniqueFd receiver = bound(SOCK_DGRAM);
-  const UniqueFd sender = bound(SOCK_DGRAM);
-  const sockaddr_in to = name_of(receiver.get());
-  check(connect(sender.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to), "connect");
+  const UniqueFd receiver = bound_socket(SOCK_DGRAM);
+  const UniqueFd sender = bound_socket(SOCK_DGRAM);
+  connect_to(sender.get(), receiver.get());
   constexpr size_t kDatagram = 1024;
   Buffer got(kPayload);
   run.begin();
