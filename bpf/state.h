@@ -28,6 +28,7 @@ const volatile __u32 ring_mask __weak = 0;	 /* rings - 1 */
 const volatile __u32 page_shift __weak = 12;
 const volatile bool can_find_vma __weak = false; /* bpf_find_vma is there (5.17) */
 const volatile bool can_cast __weak = false;	   /* bpf_rdonly_cast is there (6.2) */
+const volatile bool can_hold __weak = false;	   /* bpf_preempt_disable is there and of use (7.0) */
 const volatile bool measure_copies __weak = false; /* hooks on the kernel's copy functions are attached */
 const volatile bool watch_streams __weak = false; /* --stdio */
 const volatile bool watch_dma __weak = false; /* a device here uses the DMA layer, and we hook it */

@@ -13,6 +13,19 @@
 #include "mapping.h"
 #include "thread.h"
 
+/* Since 7.0 these tracepoints can be preempted: what the next task of that CPU does meanwhile the kernel skips,
+ * as if a program had called itself. A few instructions are left in which that can happen. */
+extern void bpf_preempt_disable(void) __ksym __weak;
+extern void bpf_preempt_enable(void) __ksym __weak;
+#define undisturbed(result, call)                        \
+	({                                               \
+		if (can_hold)                            \
+			bpf_preempt_disable();           \
+		result = call;                           \
+		if (can_hold)                            \
+			bpf_preempt_enable();            \
+	})
+
 char LICENSE[] SEC("license") __weak = "Dual BSD/GPL";
 
 /* msync names an address, not a descriptor. */
@@ -75,7 +88,10 @@ static __always_inline int enter(struct pt_regs *regs, long number, bool find_vm
 SEC("?tp_btf/sys_enter")
 int BPF_PROG(syscall_enter, struct pt_regs *regs, long number)
 {
-	return enter(regs, number, true);
+	int done;
+
+	undisturbed(done, enter(regs, number, true));
+	return done;
 }
 
 /* Before 5.17: not even a program that never gets there may name a callback. */
@@ -132,8 +148,7 @@ static __always_inline void note_stream(struct thread_state *state, s64 result)
 		state->stream_past += result;
 }
 
-SEC("?tp_btf/sys_exit")
-int BPF_PROG(syscall_exit, struct pt_regs *regs, long result)
+static __always_inline int leave(struct pt_regs *regs, long result)
 {
 	struct task_struct *task = current_task();
 	struct thread_state *state;
@@ -154,6 +169,15 @@ int BPF_PROG(syscall_exit, struct pt_regs *regs, long result)
 	offset = state->offset;
 	close_request(state, now, result, offset, 0);
 	return 0;
+}
+
+SEC("?tp_btf/sys_exit")
+int BPF_PROG(syscall_exit, struct pt_regs *regs, long result)
+{
+	int done;
+
+	undisturbed(done, leave(regs, result));
+	return done;
 }
 
 /* Run once by userspace after everything is detached: requests that are still running, and page

@@ -30,6 +30,7 @@ SETUPS = {"plain": [], "swiotlb": ["--append", "swiotlb=force"], "iommu": ["--io
 PARTS = {"plain": "object,ledger,faults,copies,net,odd,lab", "swiotlb": "ledger", "iommu": "ledger"}
 ARM64_PARTS = "object,ledger,faults"
 TRIES = 3  # of a guest whose kernel hid something and said so, or that ran out of time
+TRIES_FAILED = 2  # of one where something else failed: emulated time is uneven
 OUT_OF_TIME = 124  # boot's status
 WIDTHS = (20, 15, 20, 21, 13, 12, 10, 10, 0)
 
@@ -131,7 +132,13 @@ class Cell:
     def hampered(self):
         """It failed, and the kernel had kept something from every tracer, or the machine was too slow: that
         proves nothing."""
-        return (self.skipped or self.late) and any(outcome == "failed" for outcome, *_ in self.rows)
+        return (self.skipped or self.late) and self.failed()
+
+    def failed(self):
+        return [" ".join((group, *columns[:1])) for outcome, group, columns, _ in self.rows if outcome == "failed"]
+
+    def why_again(self):
+        return self.why_hampered() if self.hampered() else "failed: " + ", ".join(self.failed())
 
     def excuse(self):
         """What failed in the last try of a hampered guest is told and not held against it."""
@@ -233,9 +240,9 @@ def run_cell(build, series, setup, image):
     for attempt in range(TRIES):
         cell = Cell(build, series, setup)
         cell.judge(cell.boot(image))
-        if not cell.hampered():
+        if not cell.hampered() and (attempt + 1 >= TRIES_FAILED or not cell.failed()):
             break
-        print(f"  ...  {cell.label}: {cell.why_hampered()}", flush=True)
+        print(f"  ...  {cell.label}, try {attempt + 1}: {cell.why_again()}", flush=True)
         if attempt == TRIES - 1:
             cell.excuse()
     return cell, time.monotonic() - began

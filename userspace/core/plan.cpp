@@ -17,7 +17,8 @@ constexpr Essential kEssentialHelpers[] = {
     {"bpf_ringbuf_reserve", "BPF ring buffer (Linux 5.8)"},
 };
 constexpr std::string_view kOptionalHelpers[] = {"bpf_find_vma", "bpf_for_each_map_elem",
-                                                 "bpf_get_current_task_btf", "bpf_rdonly_cast"};
+                                                 "bpf_get_current_task_btf", "bpf_rdonly_cast",
+                                                 "bpf_preempt_disable"};
 
 // The next comma-separated word of `list`, which loses it.
 std::string_view next_word(std::string_view& list) {

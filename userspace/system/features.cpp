@@ -162,15 +162,22 @@ Result<Features> read_features(CopyHooks copies) {
   if (uname(&names) == 0) features.machine = names.machine;
   const std::set<std::string_view> hooked = hooked_functions();
   const uint32_t count = btf__type_cnt(types.get());
+  // Tracepoints are guarded by an SRCU of their own, of the fast kind (srcu_ctr, 6.15), since 7.0; before
+  // that, a program on one cannot be preempted.
+  bool own_srcu = false, fast_srcu = false;
   for (uint32_t id = 1; id < count; ++id) {
     const btf_type* type = btf__type_by_id(types.get(), id);
     const std::string_view name = btf__name_by_offset(types.get(), type->name_off);
     if (btf_is_typedef(type) && name.substr(0, kTracepoint.size()) == kTracepoint)
       read_tracepoint(types.get(), type, name, features);
-    else if (btf_is_func(type) && name == "bpf_rdonly_cast")  // a kfunc, not in an enum
+    else if (btf_is_func(type) && (name == "bpf_rdonly_cast" || name == "bpf_preempt_disable"))  // a kfunc, not in an enum
       features.helpers.emplace(name);
     else if (btf_is_func(type) && hooked.contains(name))
       features.functions[std::string(name)] = arguments_of(types.get(), type->type, 0);
+    else if (btf_is_var(type) && name == "tracepoint_srcu_srcu_data")
+      own_srcu = true;
+    else if (btf_is_struct(type) && name == "srcu_ctr")
+      fast_srcu = true;
     else if (!btf_is_enum(type))
       continue;
     else if (name == "bpf_func_id")
@@ -180,6 +187,7 @@ Result<Features> read_features(CopyHooks copies) {
     else if (name == "bpf_prog_type")
       read_enum(types.get(), type, "BPF_PROG_TYPE_", "BPF_PROG_TYPE_", features.program_types);
   }
+  if (!own_srcu || !fast_srcu) features.helpers.erase("bpf_preempt_disable");  // it costs 25 ns a program
   if (copies == CopyHooks::kNone) {
     features.fentry_refused = "derived copies were asked for";
     return features;
