@@ -17,13 +17,13 @@
  * as if a program had called itself. A few instructions are left in which that can happen. */
 extern void bpf_preempt_disable(void) __ksym __weak;
 extern void bpf_preempt_enable(void) __ksym __weak;
-#define undisturbed(result, call)                        \
-	({                                               \
-		if (can_hold)                            \
-			bpf_preempt_disable();           \
-		result = call;                           \
-		if (can_hold)                            \
-			bpf_preempt_enable();            \
+#define undisturbed(call)                      \
+	({                                     \
+		if (can_hold)                  \
+			bpf_preempt_disable(); \
+		call;                          \
+		if (can_hold)                  \
+			bpf_preempt_enable();  \
 	})
 
 char LICENSE[] SEC("license") __weak = "Dual BSD/GPL";
@@ -88,10 +88,8 @@ static __always_inline int enter(struct pt_regs *regs, long number, bool find_vm
 SEC("?tp_btf/sys_enter")
 int BPF_PROG(syscall_enter, struct pt_regs *regs, long number)
 {
-	int done;
-
-	undisturbed(done, enter(regs, number, true));
-	return done;
+	undisturbed(enter(regs, number, true));
+	return 0;
 }
 
 /* Before 5.17: not even a program that never gets there may name a callback. */
@@ -174,10 +172,8 @@ static __always_inline int leave(struct pt_regs *regs, long result)
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(syscall_exit, struct pt_regs *regs, long result)
 {
-	int done;
-
-	undisturbed(done, leave(regs, result));
-	return done;
+	undisturbed(leave(regs, result));
+	return 0;
 }
 
 /* Run once by userspace after everything is detached: requests that are still running, and page

@@ -111,6 +111,15 @@ struct {
 	__type(value, struct ring_key);
 } shots SEC(".maps");
 
+/* Without a length: whatever fits into the buffer that the kernel chooses. Asked here and not by the caller,
+ * where the verifier of 6.1 comes to no end. */
+static __always_inline void ask(struct thread_state *request, u32 length)
+{
+	request->requested = length;
+	if (!length && request->run_flags & REQ_F_BUFFER_SELECT)
+		request->requested = WIRE_UNKNOWN;
+}
+
 static __always_inline void read_rw(struct thread_state *request, struct io_kiocb *req, u32 op)
 {
 	struct io_rw *rw = (void *)req;
@@ -123,7 +132,7 @@ static __always_inline void read_rw(struct thread_state *request, struct io_kioc
 		read_vector(request, address, length);
 	} else {
 		request->buffer = address;
-		request->requested = length;
+		ask(request, length);
 	}
 }
 
@@ -135,7 +144,7 @@ static __always_inline void read_message(struct thread_state *request, struct io
 	request->call_flags = BPF_CORE_READ(sr, msg_flags);
 	request->buffer = (u64)BPF_CORE_READ(sr, buf);
 	if (op == OP_SEND || op == OP_RECV || op == OP_SEND_ZC) {
-		request->requested = BPF_CORE_READ(sr, len);
+		ask(request, BPF_CORE_READ(sr, len));
 		return;
 	}
 	bpf_probe_read_user(&message, 32, (void *)request->buffer);
@@ -257,8 +266,6 @@ static __always_inline int submitted(struct io_kiocb *req)
 	request->fd = req->cqe.fd;
 	request->run_flags = req->flags & REQ_F_SUBMITTED;
 	read_submission(request, req);
-	if (req->flags & REQ_F_BUFFER_SELECT && !request->requested)
-		request->requested = WIRE_UNKNOWN; /* whatever fits into the buffer that it gets */
 	if (op == OP_SPLICE || op == OP_TEE)
 		read_splice(request, thread, req);
 	if (req->flags & REQ_F_FIXED_FILE)

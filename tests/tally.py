@@ -25,6 +25,18 @@ class Tally:
         if outcome == "failed":
             print("".join(f"       {line}\n" for line in detail.rstrip().splitlines()), end="", flush=True)
 
+    def take_over(self, line):
+        """A line that another tally printed counts here. False: it is none."""
+        mark, _, name = line.strip().partition(" ")
+        if not line.startswith("  ") or mark not in ("ok", "FAIL", "skip"):
+            return False
+        print(line, end="", flush=True)
+        if mark == "ok":
+            self.passed += 1
+        else:
+            (self.failed if mark == "FAIL" else self.skipped).append((name.strip(), ""))
+        return True
+
     def many(self, passed, label):
         self.passed += passed
         print(f"  ok   {label}: {passed} tests", flush=True)

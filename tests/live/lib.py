@@ -17,7 +17,8 @@ import time
 IOHOPS = os.environ.get("IOHOPS", "build/iohops")
 BUILD = pathlib.Path(os.environ.get("IOHOPS_BUILD", "build"))
 TMP = pathlib.Path(os.environ.get("IOHOPS_TMP", "/var/tmp"))
-PATIENCE = 30  # seconds that any awaited condition may take
+# Seconds that any awaited condition may take.
+PATIENCE = 30 * int(os.environ.get("IOHOPS_PATIENCE", 1))
 READS = {"read", "pread64", "readv", "preadv", "preadv2"}
 WRITES = {"write", "pwrite64", "writev", "pwritev", "pwritev2"}
 # What /proc/PID/io does not count, or counts on its own terms.

@@ -9,6 +9,7 @@ CASES = ("direct_read", "direct_write", "cold_read", "hot_read", "synced_write",
 # Kind of disk -> whether its driver maps through the kernel's DMA layer.
 DISKS = {"nvme": True, "ahci": True, "virtio-blk": False, "virtio-blk-dma": True, "virtio-scsi": False}
 DMA_EVENTS_SINCE = (6, 12)
+IOMMU_EVENTS_SINCE = (6, 1)  # 5.10's driver of Intel's does not map by iommu_map
 # The evidence that copies between page cache and user must have, on every kernel: None shows what there
 # is and demands nothing.
 COPIES_ARE = "measured"
@@ -96,7 +97,7 @@ class Case(Expectations):
 
 def cases(trace, version, setup):
     """(disk, Case) of everything that guest_work did."""
-    events = version >= DMA_EVENTS_SINCE
+    events = version >= (IOMMU_EVENTS_SINCE if setup == "iommu" else DMA_EVENTS_SINCE)
     for disk, maps in DISKS.items():
         for name in CASES:
             yield disk, Case(trace, disk, name, maps and events, maps and setup == "swiotlb")
