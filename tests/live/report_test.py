@@ -51,3 +51,21 @@ def test_damaged_input_is_refused_with_the_place():
     equal(done.returncode, 8, f"exit code ({done.stderr})")
     check("6" in done.stderr, f"the line is not named: {done.stderr}")
     equal(iohops("report", TMP / "none.jsonl").returncode, 1, "exit code for a missing file")
+
+
+def test_explain_draws_what_a_request_waited_for():
+    trace, _, _ = traced("fsync", count=5)
+    sync = trace.ops("fsync")[2]
+    done = iohops("explain", trace.path, sync["id"])
+    equal(done.returncode, 0, f"exit code ({done.stderr})")
+    owned = [t for t in trace.transfers if any(o["request"] == sync["id"] for o in t["owners"])]
+    check(owned, "the fsync wrote nothing")
+    lines = done.stdout.splitlines()
+    equal(sum("|" in line and "#" in line.split("|")[1] for line in lines), len(owned), "device work")
+    equal(sum("off the CPU" in line for line in lines), sum(h["hop"] == "wait" for h in sync["hops"]), "waits")
+    check(f"request {sync['id']}" in lines[0] and "fsync" in lines[0], lines[0])
+    slowest = max(trace.requests, key=lambda r: r["duration_ns"])
+    check(f"request {slowest['id']} " in iohops("explain", trace.path).stdout, "the slowest is another")
+    equal(iohops("explain", trace.path, "1.1").returncode, 1, "exit code of a request that is not there")
+    equal(iohops("explain", trace.path, "one").returncode, 2, "exit code of what is no request")
+    equal(iohops("explain", "-").returncode, 2, "exit code without a file")

@@ -81,6 +81,13 @@ struct ReportOptions {
   GroupBy group_by = GroupBy::kFile;
 };
 
+struct ExplainRequestOptions {
+  CommonOptions common;
+  std::string input;                  // a path: it is read twice
+  std::vector<std::string> requests;  // "PID.NUMBER", checked; empty: the slowest
+  uint32_t slowest = 1;
+};
+
 struct ReplayOptions {
   CommonOptions common;
   Filter filter;
@@ -119,6 +126,7 @@ struct PrintOptions {
 Result<int> run_record(const RecordOptions&);  // cli/record_run.cpp
 Result<int> run_top(const TopOptions&);
 Result<int> run_report(const ReportOptions&);
+Result<int> run_explain(const ExplainRequestOptions&);
 Result<int> run_replay(const ReplayOptions&);
 Result<int> run_doctor(const DoctorOptions&);
 Result<int> run_lab(const LabOptions&);  // cli/lab_run.cpp

@@ -1,0 +1,83 @@
+// Single requests as waterfalls: what happened when, one line a hop. Sees a trace twice, because what a
+// request's devices did can stand before it: first to find the requests, then to gather what belongs to them.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/sink.hpp"
+
+namespace iohops {
+
+// Keeps the ids of the `count` requests that took longest, the longest first; of the same time, the
+// earlier one. Memory is bounded by `count`.
+class SlowestRequests : public Sink {
+ public:
+  explicit SlowestRequests(size_t count) : count_(count) {}
+  Status request(const Request& request) override;
+  std::vector<RequestId> ids() const;
+
+ private:
+  struct Slow {
+    uint64_t duration_ns;
+    uint64_t order;
+    RequestId id;
+    bool operator<(const Slow& other) const {
+      return duration_ns != other.duration_ns ? duration_ns > other.duration_ns : order < other.order;
+    }
+  };
+  size_t count_;
+  uint64_t seen_ = 0;
+  std::set<Slow> slowest_;
+};
+
+struct ExplainOptions {
+  size_t width = 100;
+  bool color = false;
+  bool utf8 = true;
+};
+
+// Gathers what belongs to the requests that are wanted; text() tells of each, in the order of `wanted`.
+class Explanation : public Sink {
+ public:
+  Explanation(std::vector<RequestId> wanted, const ExplainOptions& options);
+
+  Status header(const Header& header) override;
+  Status file(const File& file) override;
+  Status request(const Request& request) override;
+  Status transfer(const Transfer& transfer) override;
+  Status effect(const Effect& effect) override;
+
+  // The first of those wanted that the trace does not have.
+  const RequestId* missing() const;
+  std::string text() const;
+
+ private:
+  struct Case {
+    bool found = false;
+    Request request;
+    std::string comm, op, ended;  // what the request's views point to
+    std::vector<Transfer> transfers;
+    std::vector<std::string> transfer_ops;
+    struct Later {
+      Cause cause;
+      std::string reason;
+      uint64_t bytes, delay_ns;
+    };
+    std::vector<Later> later;
+  };
+  class Page;
+
+  Case* find(const RequestId& id);
+
+  std::vector<RequestId> wanted_;
+  ExplainOptions options_;
+  std::map<RequestId, Case> cases_;
+  std::unordered_map<uint32_t, std::string> files_;
+  std::unordered_map<uint32_t, std::string> devices_;
+};
+
+}  // namespace iohops
