@@ -39,24 +39,6 @@ bool give_payload(Run& run, int socket) {
   return true;
 }
 
-// Forks a process that does `work` on the other end of a TCP connection.
-pid_t behind_tcp(Run& run, UniqueFd& mine, bool (*work)(Run&, int)) {
-  auto [client, server] = tcp();
-  const auto pid = static_cast<pid_t>(check(fork(), "fork"));
-  if (pid == 0) {
-    client.reset();
-    _exit(work(run, server.get()) ? 0 : 1);
-  }
-  mine = std::move(client);
-  return pid;
-}
-
-void expect_success(pid_t pid, const char* otherwise) {
-  int status = 0;
-  check(waitpid(pid, &status, 0), "waitpid");
-  if (status != 0) throw std::runtime_error(otherwise);
-}
-
 }  // namespace
 
 UniqueFd bound_socket(int type) {
@@ -76,9 +58,11 @@ void connect_to(int fd, int peer) {
 Pair tcp() {
   const UniqueFd server = bound_socket(SOCK_STREAM);
   check(listen(server.get(), 1), "listen");
-  UniqueFd client(static_cast<int>(check(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket")));
+  UniqueFd client(
+      static_cast<int>(check(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket")));
   connect_to(client.get(), server.get());
-  return {std::move(client), UniqueFd(static_cast<int>(check(accept(server.get(), nullptr, nullptr), "accept")))};
+  return {std::move(client),
+          UniqueFd(static_cast<int>(check(accept(server.get(), nullptr, nullptr), "accept")))};
 }
 
 Pair pair_of(int type) {
@@ -93,15 +77,21 @@ Pair pipe_ends() {
   return {UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
-Receiver::Receiver(Run& run) : pid_(behind_tcp(run, socket_, take_payload)) {}
-
-void Receiver::expect_all() {
-  shutdown(socket_.get(), SHUT_WR);
-  expect_success(pid_, "what arrived is not what was sent");
+Peer::Peer(Run& run, Pair ends, Work work)
+    : socket_(std::move(ends.first)), pid_(static_cast<pid_t>(check(fork(), "fork"))) {
+  if (pid_ != 0) return;
+  socket_.reset();
+  _exit(work(run, ends.second.get()) ? 0 : 1);
 }
 
-Sender::Sender(Run& run) : pid_(behind_tcp(run, socket_, give_payload)) {}
+void Peer::expect_success() {
+  shutdown(socket_.get(), SHUT_WR);
+  int status = 0;
+  check(waitpid(pid_, &status, 0), "waitpid");
+  if (status != 0) throw std::runtime_error("what the other end saw is not what was sent");
+}
 
-void Sender::expect_sent() const { expect_success(pid_, "the payload could not be sent"); }
+Peer receiver_of(Run& run) { return {run, tcp(), take_payload}; }
+Peer sender_of(Run& run) { return {run, tcp(), give_payload}; }
 
 }  // namespace iohops::lab

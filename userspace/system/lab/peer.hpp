@@ -1,5 +1,5 @@
-// The other ends that the lab's programs talk to: pipes, socket pairs, and processes behind a TCP
-// connection that take or give the payload. A peer is not measured.
+// The other ends that the lab's programs talk to: pipes, socket pairs, and processes, which are not
+// measured.
 #pragma once
 
 #include <sys/types.h>
@@ -12,34 +12,28 @@ namespace iohops::lab {
 
 using Pair = std::pair<UniqueFd, UniqueFd>;
 
-UniqueFd bound_socket(int type);  // IPv4, to a port of loopback
+UniqueFd bound_socket(int type);    // IPv4, to a port of loopback
 void connect_to(int fd, int peer);  // where that socket is bound
 Pair tcp();
 Pair pair_of(int type);  // of unix sockets
 Pair pipe_ends();        // out of it, into it
 
-// A process that takes the whole payload from a TCP connection and compares it.
-class Receiver {
+// A process at the other end of a connection.
+class Peer {
  public:
-  explicit Receiver(Run& run);
+  // What it does with its end; false: not what was expected.
+  using Work = bool (*)(Run&, int socket);
+  Peer(Run& run, Pair ends, Work work);
   int socket() const { return socket_.get(); }
-  void expect_all();  // closes the way, waits; throws unless the payload arrived
+  // Closes the way to it and waits; throws unless it saw what it expected.
+  void expect_success();
 
  private:
-  UniqueFd socket_;  // before the process that is forked with it
-  pid_t pid_ = -1;
+  UniqueFd socket_;
+  pid_t pid_;
 };
 
-// A process that writes the whole payload to a TCP connection and closes it.
-class Sender {
- public:
-  explicit Sender(Run& run);
-  int socket() const { return socket_.get(); }
-  void expect_sent() const;
-
- private:
-  UniqueFd socket_;  // before the process that is forked with it
-  pid_t pid_ = -1;
-};
+Peer receiver_of(Run& run);  // takes the whole payload over TCP and compares it
+Peer sender_of(Run& run);    // writes the whole payload to TCP and closes
 
 }  // namespace iohops::lab

@@ -32,14 +32,14 @@ void expect(Uring& ring, uint32_t completions, uint32_t bytes) {
 
 // Linked: a send that must wait would otherwise be overtaken by the next.
 void send_in_order(Run& run) {
-  Receiver receiver(run);
+  Peer receiver = receiver_of(run);
   Uring ring(kBatch, 0);
   need_whole_sends(ring);
   run.begin();
   for (size_t first = 0; first < kPayload; first += kBatch * kPart) {
     for (size_t i = 0; i < kBatch; ++i) {
-      io_uring_sqe& entry =
-          ring.queue(IORING_OP_SEND, receiver.socket(), run.payload().data() + first + i * kPart, kPart, 0);
+      io_uring_sqe& entry = ring.queue(IORING_OP_SEND, receiver.socket(),
+                                       run.payload().data() + first + i * kPart, kPart, 0);
       entry.msg_flags = MSG_WAITALL;
       entry.flags = i + 1 < kBatch ? IOSQE_IO_LINK : 0;
     }
@@ -47,13 +47,13 @@ void send_in_order(Run& run) {
     expect(ring, kBatch, kPart);
   }
   run.end(kPayload, kPayload / kBatch / kPart, "32 x 8 linked sends of 16 KiB");
-  receiver.expect_all();
+  receiver.expect_success();
 }
 
 // The classic round in one call: a read, and linked to it the send of what it read.
 void relay_by_link(Run& run) {
   const UniqueFd file = run.file();
-  Receiver receiver(run);
+  Peer receiver = receiver_of(run);
   Buffer chunk(kChunk);
   Uring ring(2, 0);
   need_whole_sends(ring);
@@ -65,12 +65,12 @@ void relay_by_link(Run& run) {
     expect(ring, 2, kChunk);
   }
   run.end(kPayload, kRounds, "64 x a read of 64 KiB and, linked, its send");
-  receiver.expect_all();
+  receiver.expect_success();
 }
 
 void splice_by_link(Run& run) {
   const UniqueFd file = run.file();
-  Receiver receiver(run);
+  Peer receiver = receiver_of(run);
   const auto [out, into] = pipe_ends();
   Uring ring(2, 0);
   need_whole_sends(ring);
@@ -80,26 +80,28 @@ void splice_by_link(Run& run) {
     first.splice_fd_in = file.get();
     first.splice_off_in = at;
     first.flags = IOSQE_IO_LINK;
-    io_uring_sqe& second = ring.queue(IORING_OP_SPLICE, receiver.socket(), nullptr, kChunk, UINT64_MAX);
+    io_uring_sqe& second =
+        ring.queue(IORING_OP_SPLICE, receiver.socket(), nullptr, kChunk, UINT64_MAX);
     second.splice_fd_in = out.get();
     second.splice_off_in = UINT64_MAX;
     ring.submit(2);
     expect(ring, 2, kChunk);
   }
   run.end(kPayload, kRounds, "64 x 2 linked splices of 64 KiB");
-  receiver.expect_all();
+  receiver.expect_success();
 }
 
 // Two completions each: the result, and later that the memory may be used again.
 void send_zero_copy(Run& run) {
-  Receiver receiver(run);
+  Peer receiver = receiver_of(run);
   Buffer sent(kPayload);
   std::copy(run.payload().begin(), run.payload().end(), sent.data());
   Uring ring(kBatch, 0);
   need_whole_sends(ring);
   run.begin();
   for (size_t at = 0; at < kPayload; at += kChunk) {
-    ring.queue(IORING_OP_SEND_ZC, receiver.socket(), sent.data() + at, kChunk, 0).msg_flags = MSG_WAITALL;
+    ring.queue(IORING_OP_SEND_ZC, receiver.socket(), sent.data() + at, kChunk, 0).msg_flags =
+        MSG_WAITALL;
     ring.submit(2);
     for (bool more = true; more;) {
       io_uring_cqe completion;
@@ -110,7 +112,7 @@ void send_zero_copy(Run& run) {
     }
   }
   run.end(kPayload, kRounds, "64 x send_zc(64 KiB)");
-  receiver.expect_all();
+  receiver.expect_success();
 }
 
 // One request, a completion for each part that comes.
@@ -120,7 +122,7 @@ void receive_many(Run& run) {
   std::vector<std::byte> got(kPayload);
   Uring ring(kBatch, 0);
   ring.provide(memory.bytes(), kPart);
-  Sender sender(run);
+  Peer sender = sender_of(run);
   run.begin();
   size_t at = 0;
   uint64_t armed = 0;
@@ -136,15 +138,18 @@ void receive_many(Run& run) {
     while (at < kPayload && ring.take(completion)) {  // the last is the connection's end
       const auto part = static_cast<uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);
       const auto bytes = static_cast<size_t>(completion.res);
-      if (bytes == 0 || at + bytes > kPayload) throw std::runtime_error("what came is not what was sent");
+      if (bytes == 0 || at + bytes > kPayload)
+        throw std::runtime_error("what came is not what was sent");
       std::memcpy(got.data() + at, memory.data() + size_t{part} * kPart, bytes);
       at += bytes;
       ring.provide_again(part);
       more = (completion.flags & IORING_CQE_F_MORE) != 0;
     }
   }
-  run.end(kPayload, armed, armed == 1 ? "1 recv that completes for each part" : "a few recvs that complete for each part");
-  sender.expect_sent();
+  run.end(kPayload, armed,
+          armed == 1 ? "1 recv that completes for each part"
+                     : "a few recvs that complete for each part");
+  sender.expect_success();
   run.expect_payload(got);
 }
 

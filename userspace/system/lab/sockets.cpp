@@ -4,7 +4,6 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -31,7 +30,7 @@ void read_all(int fd, std::byte* data, size_t bytes) {
 
 void relay(Run& run, bool cold, const char* said) {
   const UniqueFd file = run.file();
-  Receiver receiver(run);
+  Peer receiver = receiver_of(run);
   Buffer chunk(kChunk);
   if (cold) Run::drop_cache(file.get());
   check(lseek(file.get(), 0, SEEK_SET), "lseek");
@@ -42,7 +41,7 @@ void relay(Run& run, bool cold, const char* said) {
     write_all(receiver.socket(), chunk.data(), kChunk);
   }
   run.end(kPayload, kRounds, said);
-  receiver.expect_all();
+  receiver.expect_success();
 }
 
 void relay_hot(Run& run) { relay(run, false, "64 x read and write of 64 KiB, cached"); }
@@ -50,7 +49,7 @@ void relay_cold(Run& run) { relay(run, true, "64 x read and write of 64 KiB, not
 
 void write_mapping(Run& run) {
   const UniqueFd file = run.file();
-  Receiver receiver(run);
+  Peer receiver = receiver_of(run);
   void* mapping = mmap(nullptr, kPayload, PROT_READ, MAP_SHARED, file.get(), 0);
   check(mapping == MAP_FAILED ? -1 : 0, "mmap");
   run.begin();
@@ -58,24 +57,24 @@ void write_mapping(Run& run) {
     write_all(receiver.socket(), static_cast<std::byte*>(mapping) + at, kChunk);
   run.end(kPayload, kRounds, "64 x write(64 KiB) from a mapping");
   munmap(mapping, kPayload);
-  receiver.expect_all();
+  receiver.expect_success();
 }
 
 void send_file(Run& run) {
   const UniqueFd file = run.file();
-  Receiver receiver(run);
+  Peer receiver = receiver_of(run);
   off_t at = 0;
   run.begin();
   for (size_t round = 0; round < kRounds; ++round)
     if (check(sendfile(receiver.socket(), file.get(), &at, kChunk), "sendfile") != kChunk)
       throw std::runtime_error("a short sendfile");
   run.end(kPayload, kRounds, "64 x sendfile(64 KiB)");
-  receiver.expect_all();
+  receiver.expect_success();
 }
 
 void splice_file(Run& run) {
   const UniqueFd file = run.file();
-  Receiver receiver(run);
+  Peer receiver = receiver_of(run);
   const auto [out, into] = pipe_ends();
   loff_t at = 0;
   run.begin();
@@ -85,11 +84,11 @@ void splice_file(Run& run) {
       throw std::runtime_error("a short splice");
   }
   run.end(kPayload, kRounds, "64 x splice file > pipe, pipe > socket of 64 KiB");
-  receiver.expect_all();
+  receiver.expect_success();
 }
 
 void send_zero_copy(Run& run) {
-  Receiver receiver(run);
+  Peer receiver = receiver_of(run);
   Buffer sent(kPayload);
   std::copy(run.payload().begin(), run.payload().end(), sent.data());
   const int on = 1;
@@ -100,7 +99,7 @@ void send_zero_copy(Run& run) {
     if (check(send(receiver.socket(), sent.data() + at, kChunk, MSG_ZEROCOPY), "send") != kChunk)
       throw std::runtime_error("a short send");
   run.end(kPayload, kRounds, "64 x send(64 KiB, MSG_ZEROCOPY)");
-  receiver.expect_all();
+  receiver.expect_success();
 }
 
 // Into one end and out of the other, by one process.
@@ -142,39 +141,36 @@ void through_udp(Run& run) {
   run.expect_payload(got.bytes());
 }
 
-// Each byte comes in and goes out again; the other side is a process of its own.
-void event_loop(Run& run) {
-  constexpr size_t kMessage = 16384;
-  constexpr size_t kMessages = kPayload / kMessage;
-  auto [client, server] = pair_of(SOCK_SEQPACKET);
-  const pid_t peer = fork();
-  check(peer, "fork");
-  if (peer == 0) {
-    std::vector<std::byte> back(kMessage);
-    bool same = true;
-    for (size_t i = 0; i < kMessages && same; ++i) {
-      const std::byte* message = run.payload().data() + i * kMessage;
-      same = send(client.get(), message, kMessage, 0) == kMessage &&
-             recv(client.get(), back.data(), kMessage, 0) == kMessage &&
-             std::equal(back.begin(), back.end(), message);
-    }
-    _exit(same ? 0 : 1);
+constexpr size_t kMessage = 16384;
+constexpr size_t kMessages = kPayload / kMessage;
+
+bool send_and_get_back(Run& run, int socket) {
+  std::vector<std::byte> back(kMessage);
+  for (size_t i = 0; i < kMessages; ++i) {
+    const std::byte* message = run.payload().data() + i * kMessage;
+    if (send(socket, message, kMessage, 0) != kMessage || recv(socket, back.data(), kMessage, 0) != kMessage ||
+        !std::equal(back.begin(), back.end(), message))
+      return false;
   }
+  return true;
+}
+
+// Each byte comes in and goes out again.
+void event_loop(Run& run) {
+  Peer peer(run, pair_of(SOCK_SEQPACKET), send_and_get_back);
   const UniqueFd poll(static_cast<int>(check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")));
   epoll_event wanted{.events = EPOLLIN, .data = {}};
-  check(epoll_ctl(poll.get(), EPOLL_CTL_ADD, server.get(), &wanted), "epoll_ctl");
+  check(epoll_ctl(poll.get(), EPOLL_CTL_ADD, peer.socket(), &wanted), "epoll_ctl");
   Buffer message(kMessage);
   run.begin();
   for (size_t i = 0; i < kMessages; ++i) {
     epoll_event ready{};
     check(epoll_wait(poll.get(), &ready, 1, -1), "epoll_wait");
-    check(recv(server.get(), message.data(), kMessage, 0), "recv");
-    check(send(server.get(), message.data(), kMessage, 0), "send");
+    check(recv(peer.socket(), message.data(), kMessage, 0), "recv");
+    check(send(peer.socket(), message.data(), kMessage, 0), "send");
   }
   run.end(kPayload, kMessages, "256 x epoll_wait, recv and send of 16 KiB");
-  int status = 0;
-  check(waitpid(peer, &status, 0), "waitpid");
-  if (status != 0) throw std::runtime_error("what came back is not what was sent");
+  peer.expect_success();
 }
 
 constexpr Named kPrograms[] = {
