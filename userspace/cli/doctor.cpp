@@ -46,14 +46,11 @@ Finish declare_doctor(CLI::App& app) {
 
 Result<int> run_doctor(const DoctorOptions& options) {
   const Diagnosis diagnosis = diagnose();
-  std::optional<bool> color;
-  if (options.common.color != ColorChoice::kAuto)
-    color = options.common.color == ColorChoice::kAlways;
   const size_t width = terminal_columns(STDOUT_FILENO).value_or(kDefaultWidth);
   const Result<int> printed =
       print(options.json
                 ? diagnosis_json(diagnosis)
-                : diagnosis_text(diagnosis, options.hooks, use_color(color, STDOUT_FILENO), width));
+                : diagnosis_text(diagnosis, options.hooks, use_color(options.common.colored(), STDOUT_FILENO), width));
   if (!printed) return printed.error();
   return diagnosis.exit_code();
 }

@@ -30,12 +30,14 @@ Result<Invocation> finish(const Arguments& arguments, const Surroundings& surrou
   if (!common) return common.error();
   options.common = std::move(*common);
   if (arguments.input.empty() || arguments.input == "-")
-    return Error{ErrorKind::kUsage, "which recording? iohops explain trace.jsonl (a file: it is read twice)"};
+    return Error{ErrorKind::kUsage,
+                 "which recording? iohops explain trace.jsonl (a file: it is read twice)"};
   options.input = arguments.input;
   for (const std::string& word : arguments.requests) {
     if (!parse_request_id(word))
-      return Error{ErrorKind::kUsage, "'" + word + "' is no request: PID.NUMBER, as in the report's slowest "
-                                      "requests or the `id` of a record"};
+      return Error{ErrorKind::kUsage, "'" + word +
+                                          "' is no request: PID.NUMBER, as in the report's slowest "
+                                          "requests or the `id` of a record"};
     options.requests.push_back(word);
   }
   if (!options.requests.empty() && arguments.slowest > 0)
@@ -48,7 +50,8 @@ Status read_all(const std::string& path, Sink& sink) {
   Result<std::unique_ptr<ByteReader>> file = open_input(path);
   if (!file) return file.error();
   const Status read = read_json(**file, sink);
-  if (!read && read.error().kind == ErrorKind::kDamaged) return about(input_name(path), read.error());
+  if (!read && read.error().kind == ErrorKind::kDamaged)
+    return about(input_name(path), read.error());
   return read;
 }
 
@@ -85,16 +88,14 @@ Result<int> run_explain(const ExplainRequestOptions& options) {
     return Error{ErrorKind::kRuntime, input_name(options.input) + " holds no request"};
   ExplainOptions page;
   page.utf8 = adopt_utf8_locale();
-  std::optional<bool> color;
-  if (options.common.color != ColorChoice::kAuto) color = options.common.color == ColorChoice::kAlways;
-  page.color = use_color(color, STDOUT_FILENO);
+  page.color = use_color(options.common.colored(), STDOUT_FILENO);
   page.width = terminal_columns(STDOUT_FILENO).value_or(page.width);
   Explanation explanation(*ids, page);
   if (Status read = read_all(options.input, explanation); !read) return read.error();
   if (const RequestId* missing = explanation.missing(); missing != nullptr)
     return Error{ErrorKind::kRuntime,
-                 input_name(options.input) + " has no request " + std::to_string(missing->pid) + "." +
-                     std::to_string(missing->seq) + " (iohops report names the slowest)"};
+                 input_name(options.input) + " has no request " + std::to_string(missing->pid) +
+                     "." + std::to_string(missing->seq) + " (iohops report names the slowest)"};
   return print(explanation.text());
 }
 

@@ -220,12 +220,9 @@ Result<int> Lab::run() {
   if (Status drained = drain(); !drained) return drained.error();
   Result<std::vector<LabRow>> rows = judge_all();
   if (!rows) return rows.error();
-  std::optional<bool> color;
-  if (options_.common.color != ColorChoice::kAuto)
-    color = options_.common.color == ColorChoice::kAlways;
   const size_t width = terminal_columns(STDOUT_FILENO).value_or(kDefaultWidth);
   const Result<int> printed = print(
-      options_.json ? lab_json(*rows) : lab_table(*rows, use_color(color, STDOUT_FILENO), width));
+      options_.json ? lab_json(*rows) : lab_table(*rows, use_color(options_.common.colored(), STDOUT_FILENO), width));
   if (!printed) return printed.error();
   if (capture_->lost() > 0 && !options_.common.quiet)
     fmt::print(stderr, "iohops: {} records were lost: figures may be too low\n", capture_->lost());

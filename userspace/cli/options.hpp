@@ -20,6 +20,10 @@ struct CommonOptions {
   bool quiet = false;  // errors and warnings only
   int verbosity = 0;   // how often -v was given
   ColorChoice color = ColorChoice::kAuto;
+  // What was asked for; unset: as the terminal wants it.
+  std::optional<bool> colored() const {
+    return color == ColorChoice::kAuto ? std::nullopt : std::optional(color == ColorChoice::kAlways);
+  }
   std::vector<std::string> command_line;  // argv, for the header
 };
 

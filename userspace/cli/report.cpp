@@ -109,9 +109,7 @@ TextReportOptions page(const ReportOptions& options) {
                 static_cast<int>(GroupBy::kDevice) == static_cast<int>(ReportGroup::kDevice));
   page.utf8 = adopt_utf8_locale();
   const bool to_stdout = options.output == "-";
-  std::optional<bool> color;
-  if (options.common.color != ColorChoice::kAuto)
-    color = options.common.color == ColorChoice::kAlways;
+  const std::optional<bool> color = options.common.colored();
   page.color = to_stdout ? use_color(color, STDOUT_FILENO) : color.value_or(false);
   if (to_stdout) page.width = terminal_columns(STDOUT_FILENO).value_or(page.width);
   return page;

@@ -132,12 +132,9 @@ Status Top::open_output() {
     rows_ = std::move(*rows);
     return {};
   }
-  std::optional<bool> color;
-  if (options_.common.color != ColorChoice::kAuto)
-    color = options_.common.color == ColorChoice::kAlways;
   guard_.emplace();
   Result<std::unique_ptr<TopScreen>> screen =
-      TopScreen::open({.color = use_color(color, STDOUT_FILENO), .utf8 = utf8_});
+      TopScreen::open({.color = use_color(options_.common.colored(), STDOUT_FILENO), .utf8 = utf8_});
   if (!screen) return screen.error();
   screen_ = std::move(*screen);
   return {};

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "sinks/json_text.hpp"
 #include "sinks/text.hpp"
 
 namespace iohops {
@@ -11,7 +12,7 @@ namespace {
 
 using text::Style;
 
-constexpr size_t kBarLeast = 20;   // columns of the picture
+constexpr size_t kBarLeast = 20;    // columns of the picture
 constexpr size_t kTimeColumns = 9;  // "84.2 us"
 constexpr size_t kTextColumns = 46;
 
@@ -36,14 +37,13 @@ std::string count(uint64_t n, std::string_view what, std::string_view ending = "
 }  // namespace
 
 Status SlowestRequests::request(const Request& request) {
-  slowest_.insert({request.duration_ns, seen_++, request.id});
-  if (slowest_.size() > count_) slowest_.erase(std::prev(slowest_.end()));
+  if (slowest_.wants(request.duration_ns)) slowest_.add({request.duration_ns, request.id});
   return {};
 }
 
-std::vector<RequestId> SlowestRequests::ids() const {
+std::vector<RequestId> SlowestRequests::ids() {
   std::vector<RequestId> ids;
-  for (const Slow& slow : slowest_) ids.push_back(slow.id);
+  for (const Slow& slow : slowest_.sorted()) ids.push_back(slow.id);
   return ids;
 }
 
@@ -52,7 +52,8 @@ class Explanation::Page {
  public:
   Page(const Explanation& of, const Case& what)
       : of_(of), case_(what), request_(what.request), paint_(of.options_.color) {
-    const size_t rest = of.options_.width - std::min(of.options_.width, 2 * kTimeColumns + kTextColumns + 8);
+    const size_t rest =
+        of.options_.width - std::min(of.options_.width, 2 * kTimeColumns + kTextColumns + 8);
     bar_ = std::max(kBarLeast, rest);
   }
 
@@ -61,10 +62,11 @@ class Explanation::Page {
     for (const Row& row : rows()) line(row);
     figures();
     for (const Case::Later& later : case_.later)
-      out_ += fmt::format("  later: {} of it moved by {}{}, {} after it\n", text::bytes(later.bytes),
-                          text::words(name(later.cause)),
-                          later.reason.empty() ? "" : " (" + escape(text::words(later.reason)) + ")",
-                          text::duration(later.delay_ns));
+      out_ +=
+          fmt::format("  later: {} of it moved by {}{}, {} after it\n", text::bytes(later.bytes),
+                      text::words(name(later.cause)),
+                      later.reason.empty() ? "" : " (" + escape(text::words(later.reason)) + ")",
+                      text::duration(later.delay_ns));
     return out_;
   }
 
@@ -84,27 +86,40 @@ class Explanation::Page {
   void headline() {
     const Request& r = request_;
     std::string call = escape(r.op) + "(" + file_name(r.file);
-    if (r.requested)
+    // Of other calls it may count something else: epoll_wait's events.
+    const bool in_bytes = r.moves_data || r.offset.has_value();
+    if (r.requested && in_bytes)
       call += fmt::format("{}{}", r.file != 0 ? ", " : "", text::bytes(*r.requested));
     if (r.offset) call += " at " + text::grouped(*r.offset);
     call += ")";
-    if (r.ended.empty()) call += r.result < 0 ? fmt::format(" = -{}", -r.result) : " = " + text::grouped(static_cast<uint64_t>(r.result));
+    if (r.ended.empty()) call += " = " + result();
     out_ += paint_(Style::kBold, "request " + id_text(r.id)) + "   " + call + "   " +
-            std::string(text::words(name(r.path))) + ", " + std::string(text::words(name(r.cache))) +
-            "   " + text::duration(r.duration_ns) + "\n";
+            std::string(text::words(name(r.path))) + ", " +
+            std::string(text::words(name(r.cache))) + "   " + text::duration(r.duration_ns) + "\n";
     out_ += fmt::format("  {}, thread {}, {} after the trace began", escape(r.comm), r.tid,
                         text::duration(r.start_ns));
     if (r.ring && r.ring->batch) out_ += ", submitted by " + id_text(*r.ring->batch);
     out_ += "\n\n";
   }
 
+  std::string result() const {
+    if (request_.result >= 0) return text::grouped(static_cast<uint64_t>(request_.result));
+    const std::string_view error = errno_name(request_.result);
+    return error.empty() ? fmt::format("{}", request_.result) : std::string(error);
+  }
+
   uint64_t since(uint64_t ns) const { return ns > request_.start_ns ? ns - request_.start_ns : 0; }
 
-  void add_transfer(std::vector<Row>& rows, const Transfer& t, size_t index, uint64_t share) const {
+  void add_work(std::vector<Row>& rows, const Case::Work& work) const {
+    const Transfer& t = work.transfer;
+    uint64_t share = 0;
+    for (const Share& owner : t.owners)
+      if (owner.request == request_.id) share += owner.bytes;
     const std::string disk = device(t.device);
     if (t.queue_ns && t.issue_ns && *t.issue_ns > *t.queue_ns)
-      rows.push_back({since(*t.queue_ns), since(*t.issue_ns), 'q', "waits in the queue of " + disk});
-    std::string what = disk + " " + verb(escape(case_.transfer_ops[index]));
+      rows.push_back(
+          {since(*t.queue_ns), since(*t.issue_ns), 'q', "waits in the queue of " + disk});
+    std::string what = disk + " " + verb(escape(work.op));
     if (t.bytes > 0) what += " " + text::bytes(t.bytes);
     if (share != t.bytes) what += fmt::format(", {} of it for this request", text::bytes(share));
     what += fmt::format(" ({}; {})", text::words(name(t.cause)), name(t.dma.evidence));
@@ -116,44 +131,51 @@ class Explanation::Page {
   }
 
   bool has_transfer(uint64_t id) const {
-    return std::any_of(case_.transfers.begin(), case_.transfers.end(),
-                       [&](const Transfer& t) { return t.id == id; });
+    return std::any_of(case_.works.begin(), case_.works.end(),
+                       [&](const Case::Work& work) { return work.transfer.id == id; });
   }
 
   void add_hop(std::vector<Row>& rows, const Hop& hop) const {
     const auto way = fmt::format("{} > {}", text::words(name(hop.from)), text::words(name(hop.to)));
     switch (hop.kind) {
       case HopKind::kWait:
-        rows.push_back({since(hop.at_ns), since(hop.end_ns), '.', fmt::format("off the CPU: {}", text::words(name(hop.reason)))});
+        rows.push_back({since(hop.at_ns), since(hop.end_ns), '.',
+                        fmt::format("off the CPU: {}", text::words(name(hop.reason)))});
         return;
       case HopKind::kDma:
         if (!has_transfer(hop.transfer))
-          rows.push_back({since(hop.at_ns), since(hop.end_ns), '#', fmt::format("DMA {} {} ({})", way, text::bytes(hop.bytes), name(hop.evidence))});
+          rows.push_back(
+              {since(hop.at_ns), since(hop.end_ns), '#',
+               fmt::format("DMA {} {} ({})", way, text::bytes(hop.bytes), name(hop.evidence))});
         return;
       case HopKind::kCpuCopy:
-        rows.push_back({since(hop.at_ns), since(hop.end_ns), '+', fmt::format("CPU copy {} {} ({})", way, text::bytes(hop.bytes), name(hop.evidence))});
+        rows.push_back(
+            {since(hop.at_ns), since(hop.end_ns), '+',
+             fmt::format("CPU copy {} {} ({})", way, text::bytes(hop.bytes), name(hop.evidence))});
         return;
       default:
-        rows.push_back({since(hop.at_ns), since(hop.end_ns), '=', fmt::format("{} {} {} ({})", text::words(name(hop.kind)), way, text::bytes(hop.bytes), name(hop.evidence))});
+        rows.push_back({since(hop.at_ns), since(hop.end_ns), '=',
+                        fmt::format("{} {} {} ({})", text::words(name(hop.kind)), way,
+                                    text::bytes(hop.bytes), name(hop.evidence))});
     }
   }
 
   std::vector<Row> rows() const {
     std::vector<Row> rows;
-    for (size_t i = 0; i < case_.transfers.size(); ++i) {
-      uint64_t share = 0;
-      for (const Share& owner : case_.transfers[i].owners)
-        if (owner.request == request_.id) share += owner.bytes;
-      add_transfer(rows, case_.transfers[i], i, share);
-    }
+    for (const Case::Work& work : case_.works) add_work(rows, work);
     for (const Hop& hop : request_.hops)
       if (hop.kind != HopKind::kModeSwitch) add_hop(rows, hop);
-    std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.begin_ns < b.begin_ns; });
+    std::stable_sort(rows.begin(), rows.end(),
+                     [](const Row& a, const Row& b) { return a.begin_ns < b.begin_ns; });
     if (request_.mode_switches > 0) rows.insert(rows.begin(), {0, 0, '>', "into the kernel"});
     if (request_.mode_switches > 1)
-      rows.push_back({request_.duration_ns, request_.duration_ns, '<', "back in user space"});
+      rows.push_back({request_.duration_ns, request_.duration_ns, '<',
+                      fault() ? "the last that was seen of it: a page fault's end is not"
+                              : "back in user space"});
     return rows;
   }
+
+  bool fault() const { return request_.submit == Submit::kPageFault; }
 
   // What happens after the request has its place at the right edge.
   size_t column(uint64_t ns) const {
@@ -166,9 +188,12 @@ class Explanation::Page {
     const size_t first = column(row.begin_ns);
     const size_t last = std::max(first, column(row.end_ns));
     std::string bar(bar_, ' ');
-    std::fill(bar.begin() + static_cast<std::ptrdiff_t>(first), bar.begin() + static_cast<std::ptrdiff_t>(last) + 1, row.mark);
-    const std::string took = row.end_ns > row.begin_ns ? text::duration(row.end_ns - row.begin_ns) : "";
-    out_ += fmt::format("  {} {} |{}| {}{}\n", text::pad_left(text::duration(row.begin_ns), kTimeColumns),
+    std::fill(bar.begin() + static_cast<std::ptrdiff_t>(first),
+              bar.begin() + static_cast<std::ptrdiff_t>(last) + 1, row.mark);
+    const std::string took =
+        row.end_ns > row.begin_ns ? text::duration(row.end_ns - row.begin_ns) : "";
+    out_ += fmt::format("  {} {} |{}| {}{}\n",
+                        text::pad_left(text::duration(row.begin_ns), kTimeColumns),
                         text::pad_left(took, kTimeColumns), bar, row.what,
                         row.begin_ns > request_.duration_ns ? " (after it)" : "");
   }
@@ -176,22 +201,40 @@ class Explanation::Page {
   std::string per_byte(uint64_t bytes) const {
     const uint64_t returned = request_.returned_bytes();
     return returned == 0 ? text::bytes(bytes)
-                         : text::ratio(static_cast<double>(bytes) / static_cast<double>(returned)) + " per byte";
+                         : text::ratio(static_cast<double>(bytes) / static_cast<double>(returned)) +
+                               " per byte";
   }
 
   void figures() {
     const Request& r = request_;
-    out_ += fmt::format("\n  {}   {}   {} CPU {}", count(r.mode_switches, "mode switch", "es"),
-                        count(r.voluntary_switches + r.involuntary_switches, "context switch", "es"), r.cpu_copies,
-                        r.cpu_copies == 1 ? "copy" : "copies");
+    out_ +=
+        fmt::format("\n  {}   {}   {} CPU {}", count(r.mode_switches, "mode switch", "es"),
+                    count(r.voluntary_switches + r.involuntary_switches, "context switch", "es"),
+                    r.cpu_copies, r.cpu_copies == 1 ? "copy" : "copies");
     if (r.cpu_copies > 0) out_ += " (" + per_byte(r.cpu_copy_bytes) + ")";
     out_ += fmt::format("   {} DMA", r.dma_transfers);
     if (r.dma_transfers > 0) out_ += " (" + per_byte(r.dma_bytes) + ")";
     out_ += "\n";
-    if (r.readahead_bytes > 0) out_ += fmt::format("  {} beyond it were read ahead\n", text::bytes(r.readahead_bytes));
-    if (r.cpu_copies > 0) out_ += paint_(Style::kDim, "  a copy's bar is where it can have happened; its own time is not measured") + "\n";
-    if (!r.ended.empty()) out_ += paint_(Style::kWarn, "  it did not return: " + escape(r.ended)) + "\n";
-    if (!r.complete) out_ += paint_(Style::kWarn, "  something of this request was not seen: its figures may be too low") + "\n";
+    if (r.readahead_bytes > 0)
+      out_ += fmt::format("  {} beyond it were read ahead\n", text::bytes(r.readahead_bytes));
+    const bool bounded = std::any_of(r.hops.begin(), r.hops.end(), [](const Hop& hop) {
+      return hop.kind == HopKind::kCpuCopy || hop.kind == HopKind::kMap ||
+             hop.kind == HopKind::kRef;
+    });
+    if (bounded)
+      out_ += note(
+          "the bar of a copy (+), a map or a ref (=) is where it can have happened; its own time "
+          "is not measured");
+    if (!r.ended.empty())
+      out_ += paint_(Style::kWarn, "  it did not return: " + escape(r.ended)) + "\n";
+    if (!r.complete)
+      out_ += paint_(Style::kWarn,
+                     "  something of this request was not seen: its figures may be too low") +
+              "\n";
+  }
+
+  std::string note(std::string_view text) const {
+    return paint_(Style::kDim, "  " + std::string(text)) + "\n";
   }
 
   const Explanation& of_;
@@ -240,12 +283,11 @@ Status Explanation::transfer(const Transfer& transfer) {
   for (const Share& owner : transfer.owners) {
     Case* wanted = find(owner.request);
     if (wanted == nullptr) continue;
-    const bool again = !wanted->transfers.empty() && wanted->transfers.back().id == transfer.id;
+    const bool again = !wanted->works.empty() && wanted->works.back().transfer.id == transfer.id;
     if (again) continue;  // a request can own it twice
-    wanted->transfers.push_back(transfer);
-    wanted->transfers.back().op = {};  // they live as long as this call
-    wanted->transfers.back().flags.clear();
-    wanted->transfer_ops.emplace_back(transfer.op);
+    Case::Work& work = wanted->works.emplace_back(Case::Work{transfer, std::string(transfer.op)});
+    work.transfer.op = {};  // they live as long as this call
+    work.transfer.flags.clear();
   }
   return {};
 }
@@ -253,7 +295,13 @@ Status Explanation::transfer(const Transfer& transfer) {
 Status Explanation::effect(const Effect& effect) {
   for (const Share& share : effect.requests)
     if (Case* wanted = find(share.request); wanted != nullptr)
-      wanted->later.push_back({effect.cause, std::string(effect.reason), share.bytes, effect.delay_ns});
+      wanted->later.push_back(
+          {effect.cause, std::string(effect.reason), share.bytes, effect.delay_ns});
+  return {};
+}
+
+Status Explanation::finish(bool truncated) {
+  truncated_ = truncated;
   return {};
 }
 
@@ -269,6 +317,7 @@ std::string Explanation::text() const {
     if (!out.empty()) out += "\n";
     out += Page(*this, cases_.at(id)).text();
   }
+  if (truncated_) out += "\nthe recording was cut short: what came after its end is missing here\n";
   return out;
 }
 

@@ -1,37 +1,31 @@
-// Single requests as waterfalls: what happened when, one line a hop. Sees a trace twice, because what a
-// request's devices did can stand before it: first to find the requests, then to gather what belongs to them.
+// Single requests as waterfalls: what happened when, one line a hop. Sees a trace twice, because
+// what a request's devices did can stand before it: first to find the requests, then to gather what
+// belongs to them.
 #pragma once
 
 #include <map>
-#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "core/sink.hpp"
+#include "sinks/slowest.hpp"
 
 namespace iohops {
 
-// Keeps the ids of the `count` requests that took longest, the longest first; of the same time, the
-// earlier one. Memory is bounded by `count`.
+// The ids of the `count` requests that took longest, the longest first.
 class SlowestRequests : public Sink {
  public:
-  explicit SlowestRequests(size_t count) : count_(count) {}
+  explicit SlowestRequests(size_t count) : slowest_(count) {}
   Status request(const Request& request) override;
-  std::vector<RequestId> ids() const;
+  std::vector<RequestId> ids();
 
  private:
   struct Slow {
     uint64_t duration_ns;
-    uint64_t order;
     RequestId id;
-    bool operator<(const Slow& other) const {
-      return duration_ns != other.duration_ns ? duration_ns > other.duration_ns : order < other.order;
-    }
   };
-  size_t count_;
-  uint64_t seen_ = 0;
-  std::set<Slow> slowest_;
+  Slowest<Slow> slowest_;
 };
 
 struct ExplainOptions {
@@ -40,7 +34,8 @@ struct ExplainOptions {
   bool utf8 = true;
 };
 
-// Gathers what belongs to the requests that are wanted; text() tells of each, in the order of `wanted`.
+// Gathers what belongs to the requests that are wanted; text() tells of each, in the order of
+// `wanted`.
 class Explanation : public Sink {
  public:
   Explanation(std::vector<RequestId> wanted, const ExplainOptions& options);
@@ -50,6 +45,7 @@ class Explanation : public Sink {
   Status request(const Request& request) override;
   Status transfer(const Transfer& transfer) override;
   Status effect(const Effect& effect) override;
+  Status finish(bool truncated) override;
 
   // The first of those wanted that the trace does not have.
   const RequestId* missing() const;
@@ -60,8 +56,11 @@ class Explanation : public Sink {
     bool found = false;
     Request request;
     std::string comm, op, ended;  // what the request's views point to
-    std::vector<Transfer> transfers;
-    std::vector<std::string> transfer_ops;
+    struct Work {
+      Transfer transfer;
+      std::string op;
+    };
+    std::vector<Work> works;
     struct Later {
       Cause cause;
       std::string reason;
@@ -78,6 +77,7 @@ class Explanation : public Sink {
   std::map<RequestId, Case> cases_;
   std::unordered_map<uint32_t, std::string> files_;
   std::unordered_map<uint32_t, std::string> devices_;
+  bool truncated_ = false;
 };
 
 }  // namespace iohops

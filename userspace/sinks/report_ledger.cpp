@@ -11,12 +11,6 @@ namespace {
 
 size_t index(Endpoint endpoint) { return static_cast<size_t>(endpoint); }
 
-// A heap of the slowest has the fastest of them on top. Ties go to the earlier request, so that
-// equal traces give equal reports.
-bool slower(const SlowRequest& a, const SlowRequest& b) {
-  return std::tuple(a.duration_ns, b.id) > std::tuple(b.duration_ns, a.id);
-}
-
 bool has_pages_of_a_device(const File& file) {
   return file.kind == FileKind::kRegular && !file.filesystem.empty();
 }
@@ -80,9 +74,7 @@ Status ReportLedger::effect(const Effect& effect) {
 }
 
 void ReportLedger::keep_if_slow(const Request& request) {
-  if (options_.top_n == 0) return;
-  const bool full = slowest_.size() >= options_.top_n;
-  if (full && request.duration_ns <= slowest_.front().duration_ns) return;
+  if (!slowest_.wants(request.duration_ns)) return;
   SlowRequest slow;
   slow.id = request.id;
   slow.op = request.op;
@@ -102,12 +94,7 @@ void ReportLedger::keep_if_slow(const Request& request) {
     slow.longest_wait = static_cast<WaitReason>(longest - waits.begin());
     slow.longest_wait_ns = *longest;
   }
-  if (full) {
-    std::pop_heap(slowest_.begin(), slowest_.end(), slower);
-    slowest_.pop_back();
-  }
-  slowest_.push_back(std::move(slow));
-  std::push_heap(slowest_.begin(), slowest_.end(), slower);
+  slowest_.add(std::move(slow));
 }
 
 void ReportLedger::note_evidence(HopKind kind, Endpoint from, Endpoint to, Evidence evidence) {
@@ -126,7 +113,7 @@ GroupTotals& ReportLedger::group(uint64_t key) {
 }
 
 void ReportLedger::close() {
-  std::sort_heap(slowest_.begin(), slowest_.end(), slower);
+  slowest_.sorted();
   summary_ = summarizer_.take();
 }
 

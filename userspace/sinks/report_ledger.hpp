@@ -14,6 +14,7 @@
 
 #include "core/model/model.hpp"
 #include "core/summarizer.hpp"
+#include "sinks/slowest.hpp"
 #include "sinks/report.hpp"
 
 namespace iohops {
@@ -55,7 +56,8 @@ class ReportLedger {
   static constexpr size_t kNames = 100'000;
   static constexpr size_t kGroups = 10'000;
 
-  explicit ReportLedger(const TextReportOptions& options) : options_(options) {}
+  explicit ReportLedger(const TextReportOptions& options)
+      : options_(options), slowest_(options.top_n) {}
 
   void header(const Header& header) { header_ = header; }
   void process(const Process&);
@@ -71,7 +73,7 @@ class ReportLedger {
   const Summary& summary() const { return summary_; }
   const std::map<uint32_t, DeviceTotals>& devices() const { return devices_; }
   // The slowest first.
-  const std::vector<SlowRequest>& slowest() const { return slowest_; }
+  const std::vector<SlowRequest>& slowest() const { return slowest_.kept(); }
   // The rows of a table of the chosen grouping, by returned bytes, the largest first, then by time.
   // Groups beyond the limit are the last row.
   std::vector<GroupTotals> groups(ReportGroup) const;
@@ -104,7 +106,7 @@ class ReportLedger {
   GroupTotals others_;
   std::unordered_map<uint64_t, uint64_t> later_;  // key of a group -> bytes written later
   std::map<uint32_t, DeviceTotals> devices_;
-  std::vector<SlowRequest> slowest_;  // a heap while the trace streams by, then sorted
+  Slowest<SlowRequest> slowest_;
   // [kind][from][to]: one more than the weakest seen, 0: none
   std::array<std::array<std::array<uint8_t, kEndpoints>, kEndpoints>, 6> weakest_{};
   std::array<std::array<uint64_t, kEndpoints>, kEndpoints> referenced_{};
