@@ -1,0 +1,47 @@
+// How much: what a request asked for, what it moved, and what of that went past the page cache.
+#include <algorithm>
+
+#include "core/ops.hpp"
+#include "core/rebuild/state.hpp"
+
+namespace iohops {
+
+ByteRange asked_range(const wire_request& request, uint32_t page_size) {
+  const uint64_t begin = request.offset == WIRE_UNKNOWN ? 0 : request.offset;
+  uint64_t bytes = 0;
+  if (family(request.op) == OpFamily::kFault) {
+    bytes = page_size;
+  } else if (unfinished(request) || request.result < 0) {
+    bytes = request.requested == WIRE_UNKNOWN ? 0 : request.requested;
+  } else {
+    bytes = static_cast<uint64_t>(request.result);
+  }
+  return {begin, begin + std::min(bytes, UINT64_MAX - begin)};
+}
+
+uint64_t moved_bytes(const wire_request_detail& record) {
+  const wire_request& request = record.request;
+  if (!moves_data(request.op) || unfinished(request) || request.result <= 0) return 0;
+  if (counts_messages(request.op)) return record.moved_bytes;
+  const auto result = static_cast<uint64_t>(request.result);
+  // MSG_TRUNC makes a receive return the length of what arrived, also of what did not fit.
+  return is_message(request.op) ? std::min<uint64_t>(result, request.requested) : result;
+}
+
+bool is_direct(const RebuildState& s, const wire_request& request, const FileState* file) {
+  return file != nullptr && (request.open_flags & s.direct_flag) != 0 && uses_page_cache(*file);
+}
+
+Fallback direct_fallback(const RebuildState& s, const wire_request_detail& record,
+                         const CacheVerdict& verdict) {
+  const uint64_t moved = moved_bytes(record);
+  if (record.direct_bytes >= moved) return {};
+  const bool write = family(record.request.op) == OpFamily::kWrite;
+  const bool seen =
+      verdict.added || record.dirtied_bytes > 0 || (write && record.bios > record.direct_bios);
+  if (!s.context.sees_bios) return seen ? Fallback{moved, Evidence::kInferred} : Fallback{};
+  // Nothing seen: a cached page was used, or a hole was filled with zeros, which is no copy.
+  return {moved - record.direct_bytes, seen ? Evidence::kDerived : Evidence::kInferred};
+}
+
+}  // namespace iohops
