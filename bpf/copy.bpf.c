@@ -13,8 +13,8 @@
  *
  * Not seen: copy_to_user and copy_from_user (inline: procfs, eventfd), TCP's sendmsg, UDP datagrams in
  * one piece, the buffered write of btrfs, DAX (dax_iomap_rw counts the zeros of holes, which are no
- * copy), and what skb_copy_ubufs does to a MSG_ZEROCOPY that loopback got (it runs for whoever receives, and its
- * packet no longer names the sender). These stay derived.
+ * copy), and what skb_copy_ubufs does to a MSG_ZEROCOPY over loopback (it runs in the softirq that receives, and
+ * loopback_xmit has taken the sender's name off the packet). These stay derived.
  */
 #include "track.h"
 

@@ -13,7 +13,7 @@
 #include "mapping.h"
 #include "thread.h"
 
-/* Since 7.0 these tracepoints can be preempted: what the next task of that CPU does meanwhile the kernel skips,
+/* On newer kernels (7.2 and 7.3, not 6.18) these tracepoints can be preempted: what the next task of that CPU does meanwhile the kernel skips,
  * as if a program had called itself. A few instructions are left in which that can happen. */
 extern void bpf_preempt_disable(void) __ksym __weak;
 extern void bpf_preempt_enable(void) __ksym __weak;

@@ -162,8 +162,8 @@ Result<Features> read_features(CopyHooks copies) {
   if (uname(&names) == 0) features.machine = names.machine;
   const std::set<std::string_view> hooked = hooked_functions();
   const uint32_t count = btf__type_cnt(types.get());
-  // Tracepoints are guarded by an SRCU of their own, of the fast kind (srcu_ctr, 6.15), since 7.0; before
-  // that, a program on one cannot be preempted.
+  // Where tracepoints are guarded by an SRCU of their own, of the fast kind, programs on them can be
+  // preempted (7.2 and 7.3; up to 6.12 the SRCU was of the slow kind, 6.16 and 6.18 have none).
   bool own_srcu = false, fast_srcu = false;
   for (uint32_t id = 1; id < count; ++id) {
     const btf_type* type = btf__type_by_id(types.get(), id);
