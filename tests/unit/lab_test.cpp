@@ -100,7 +100,7 @@ std::vector<LabRow> rows() {
 TEST(Lab, its_table) { expect_golden("lab_table.txt", lab_table(rows(), false, 120)); }
 
 TEST(Lab, its_document) {
-  const auto document = nlohmann::json::parse(lab_json(rows()));
+  const auto document = nlohmann::json::parse(lab_json(rows(), {{"recursion", 2}}));
   const auto& paths = document["paths"];
   ASSERT_EQ(paths.size(), 3u);
   EXPECT_EQ(paths[0]["cpu_copies_per_byte"], 2.0);

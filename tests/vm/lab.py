@@ -28,10 +28,11 @@ class NoLab(Expectations):
 
 
 def cases(lines):
-    """LINES: what the lab printed; its messages may stand before and after the JSON."""
+    """LINES: what the lab printed; its messages may stand before and after the JSON. The cases, and what was
+    lost by cause."""
     text = "\n".join(lines)
     try:
         found, _ = json.JSONDecoder().raw_decode(text[text.index("{"):])
     except ValueError:
-        return [NoLab(lines)]
-    return [Case(path) for path in found["paths"]]
+        return [NoLab(lines)], {}
+    return [Case(path) for path in found["paths"]], found["lost"]

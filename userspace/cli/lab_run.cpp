@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <map>
 #include <memory>
 
 #include "cli/capture.hpp"
@@ -65,6 +66,12 @@ class LabSink : public Sink {
     return {};
   }
 
+  Status loss(const Loss& loss) override {
+    lost_[std::string(loss.cause)] += loss.count;
+    return {};
+  }
+
+  const std::map<std::string, uint64_t>& lost() const { return lost_; }
   const LabFigures& figures(size_t program) const { return windows_[program].figures; }
 
  private:
@@ -74,6 +81,7 @@ class LabSink : public Sink {
     LabFigures figures;
   };
   std::vector<Window> windows_;
+  std::map<std::string, uint64_t> lost_;  // by cause
 };
 
 class Lab {
@@ -97,6 +105,7 @@ class Lab {
   std::unique_ptr<Spool> spool_;
   std::unique_ptr<Capture> capture_;
   std::vector<lab::Outcome> outcomes_;
+  std::map<std::string, uint64_t> lost_;  // records, by cause
   uint64_t start_ns_ = 0;
   bool interrupted_ = false;
 };
@@ -179,6 +188,7 @@ Result<std::vector<LabRow>> Lab::judge_all() {
     }
   }
   if (Status done = rebuilder.finish(false); !done) return done.error();
+  lost_ = sink.lost();
   const LabConditions here = conditions();
   std::vector<LabRow> rows;
   for (size_t i = 0; i < outcomes_.size(); ++i) {
@@ -222,10 +232,11 @@ Result<int> Lab::run() {
   if (!rows) return rows.error();
   const size_t width = terminal_columns(STDOUT_FILENO).value_or(kDefaultWidth);
   const Result<int> printed = print(
-      options_.json ? lab_json(*rows) : lab_table(*rows, use_color(options_.common.colored(), STDOUT_FILENO), width));
+      options_.json ? lab_json(*rows, lost_) : lab_table(*rows, use_color(options_.common.colored(), STDOUT_FILENO), width));
   if (!printed) return printed.error();
-  if (capture_->lost() > 0 && !options_.common.quiet)
-    fmt::print(stderr, "iohops: {} records were lost: figures may be too low\n", capture_->lost());
+  for (const auto& [cause, count] : lost_)
+    if (!options_.common.quiet)
+      fmt::print(stderr, "iohops: {} records were lost ({}): figures may be too low\n", count, cause);
   return std::all_of(rows->begin(), rows->end(),
                      [](const LabRow& row) { return row.verdict.agrees; })
              ? 0

@@ -86,7 +86,7 @@ std::string lab_table(std::span<const LabRow> rows, bool color, size_t columns) 
   return out;
 }
 
-std::string lab_json(std::span<const LabRow> rows) {
+std::string lab_json(std::span<const LabRow> rows, const std::map<std::string, uint64_t>& lost) {
   using Json = nlohmann::ordered_json;
   Json document{{"format", "iohops-lab"}, {"version", "1.0"}, {"paths", Json::array()}};
   for (const LabRow& row : rows) {
@@ -117,6 +117,7 @@ std::string lab_json(std::span<const LabRow> rows) {
     }
     document["paths"].push_back(std::move(path));
   }
+  document["lost"] = Json(lost);
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
