@@ -115,6 +115,15 @@ Status Invariants::effect(const Effect& effect) {
   return {};
 }
 
+Status Invariants::flow(const Flow& flow) {
+  named_.insert(flow.from);
+  named_.insert(flow.to);
+  expect(flow.bytes > 0 && flow.from != flow.to, "a flow of nothing, or from a request to itself");
+  for (const uint32_t file : {flow.from_file, flow.to_file})
+    expect(file == 0 || files_.count(file) > 0, "a flow has a file without a name");
+  return {};
+}
+
 std::vector<std::string> Invariants::violations() const {
   std::vector<std::string> all = found_;
   for (const RequestId id : named_) {

@@ -17,6 +17,7 @@ class Invariants : public Sink {
   Status file(const File& file) override;
   Status request(const Request& request) override;
   Status transfer(const Transfer& transfer) override;
+  Status flow(const Flow& flow) override;
   Status effect(const Effect& effect) override;
 
   // Everything that does not hold, one sentence each; references are checked here, at the end.

@@ -40,6 +40,7 @@ Request missed_read() {
   r.cache = CacheOutcome::kMiss;
   r.miss_bytes = 4096;
   r.readahead_bytes = 126'976;
+  r.readahead_of = {{{4242, 17}, 4096}};
   r.voluntary_switches = 1;
   r.off_cpu_ns = 80'000;
   Hop dma;
@@ -137,7 +138,9 @@ Summary sample_summary() {
   totals.add(missed_read());
   s.by_op = {{"pread64", totals}};
   s.by_file = {{3, totals}, {0, totals}};
-  s.flows = {{{4242, 17}, {4242, 19}, 4096, Evidence::kInferred, 2, 1, 4, "read-write", "relay"}};
+  s.flows = {{{{4242, 17}, {4242, 18}, 0, Evidence::kInferred, 0, 0, 0, "read-write", "sendfile", 3, 4},
+              2, 4096, 2, 1, 4}};
+  s.syncs = {3, 9000, 8192, 4096, 2, {1, 2, 3, 4, 5}};
   s.advice = {{"relay", "A relay", "use sendfile", {{4242, 17}}, 1, 4096, 2}};
   s.lost = {{"ring_request", 7}, {"evicted", 1}};
   s.overhead = {123'456, 1.25, 190'377, 3.0000000000000004};
@@ -203,7 +206,7 @@ void drive_sample(Sink& sink) {
                      9'000'000,
                      8'000'000,
                      "age"});
-  (void)sink.flow({{4242, 17}, {4242, 19}, 4096, Evidence::kInferred, 2, 1, 4, "read-write", ""});
+  (void)sink.flow({{4242, 17}, {4242, 19}, 4096, Evidence::kInferred, 2, 1, 4, "read-write", "", 3, 0});
   (void)sink.loss({9'500'000, "ring_request", 7});
   (void)sink.process({4242, 17, 1, "post\x1bgres\xff", 0, 9'900'000});
 }

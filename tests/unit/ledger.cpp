@@ -37,6 +37,11 @@ Status Ledger::effect(const Effect& effect) {
   return invariants.effect(effect);
 }
 
+Status Ledger::flow(const Flow& flow) {
+  flows.push_back(flow);
+  return invariants.flow(flow);
+}
+
 Status Ledger::loss(const Loss& loss) {
   losses.push_back(loss);
   return {};

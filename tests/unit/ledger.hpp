@@ -21,6 +21,7 @@ class Ledger : public Sink {
   Status request(const Request& request) override;
   Status transfer(const Transfer& transfer) override;
   Status effect(const Effect& effect) override;
+  Status flow(const Flow& flow) override;
   Status loss(const Loss& loss) override;
 
   std::vector<Process> processes;
@@ -28,6 +29,7 @@ class Ledger : public Sink {
   std::vector<Request> requests;
   std::vector<Transfer> transfers;
   std::vector<Effect> effects;
+  std::vector<Flow> flows;
   std::vector<Loss> losses;
   Invariants invariants;
 

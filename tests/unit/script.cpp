@@ -47,6 +47,11 @@ Call& Call::flags(uint32_t open_flags) {
   return *this;
 }
 
+Call& Call::in(uint64_t buffer) {
+  record_.request.buffer = buffer;
+  return *this;
+}
+
 Call& Call::copied(uint64_t bytes) {
   record_.copied_bytes = bytes;
   return *this;

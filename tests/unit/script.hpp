@@ -64,6 +64,7 @@ class Call {
   Call& on_thread(uint32_t tid);
   Call& adds(uint64_t first_page, uint64_t pages);  // to the page cache of its file
   Call& adds_of(const NamedFile& file, uint64_t first_page, uint64_t pages);
+  Call& in(uint64_t buffer);  // user address of its data
   Call& dirties(uint64_t bytes);
   Call& copied(uint64_t bytes);  // as the hooks on copy functions report
   Call& copy_missed();           // one of them was seen at one end only

@@ -285,6 +285,8 @@ Status FilterSink::flow(const Flow& flow) {
   if (!filter_.empty() && verdict(flow.from) != Verdict::kKept &&
       verdict(flow.to) != Verdict::kKept)
     return {};
+  if (Status named = name_file(flow.from_file); !named) return named;
+  if (Status named = name_file(flow.to_file); !named) return named;
   return next_.flow(flow);
 }
 

@@ -56,6 +56,28 @@ void Summarizer::add_hop(const Hop& hop) {
   }
 }
 
+namespace {
+
+bool carries_for_sync(const Hop& hop, Cause cause) { return hop.kind == HopKind::kDma && hop.cause == cause; }
+
+}  // namespace
+
+// A write with O_DSYNC is known by what it wrote: only such a one has data written for a sync.
+void Summarizer::add_sync(const Request& request) {
+  const bool by_name = request.op.find("sync") != std::string_view::npos;
+  const auto writes = [](const Hop& hop) { return carries_for_sync(hop, Cause::kFsync); };
+  if (!by_name && std::none_of(request.hops.begin(), request.hops.end(), writes)) return;
+  SyncBill& bill = summary_.syncs;
+  ++bill.requests;
+  bill.duration_ns += request.duration_ns;
+  for (const Hop& hop : request.hops) {
+    if (hop.kind == HopKind::kWait) bill.wait_ns[index(hop.reason)] += hop.end_ns - hop.at_ns;
+    if (carries_for_sync(hop, Cause::kFsync)) bill.data_bytes += hop.bytes;
+    if (carries_for_sync(hop, Cause::kJournal) || carries_for_sync(hop, Cause::kMetadata))
+      bill.journal_bytes += hop.bytes;
+  }
+}
+
 OpTotals& Summarizer::op_totals(std::string_view op) {
   if (last_op_ < ops_.size() && ops_[last_op_].first == op) return ops_[last_op_].second;
   const auto found =
@@ -103,6 +125,7 @@ Status Summarizer::request(const Request& request) {
     summary_.on_cpu_ns += request.duration_ns - request.off_cpu_ns;
   }
   for (const Hop& hop : request.hops) add_hop(hop);
+  add_sync(request);
   op_totals(request.op).add(request);
   file_totals(request.file).add(request);
   last_ns_ = std::max(last_ns_, request.start_ns + request.duration_ns);
@@ -121,6 +144,7 @@ Status Summarizer::transfer(const Transfer& transfer) {
     add(summary_.device_no_dma, bytes);
     return {};
   }
+  if (transfer.op == "flush" && !transfer.owners.empty()) ++summary_.syncs.flushes;
   add(summary_.dma, bytes);
   add(summary_.dma_by_cause[index(transfer.cause)], bytes);
   summary_.unattributed_bytes += unattributed;
@@ -140,11 +164,17 @@ Status Summarizer::effect(const Effect& effect) {
   if (effect.cause == Cause::kWriteback || effect.cause == Cause::kFsync) {
     summary_.writeback_bytes += effect.bytes;
   }
+  if (effect.cause == Cause::kJournal) summary_.syncs.journal_bytes += effect.bytes;
   return {};
 }
 
 Status Summarizer::flow(const Flow& flow) {
-  summary_.flows.push_back(flow);
+  const FlowKey key{flow.from_file, flow.to_file, flow.kind};
+  const auto row = flows_.find(key);
+  if (row != flows_.end())
+    row->second.add(flow);
+  else if (flows_.size() < kTrackedFlows)
+    flows_[key].add(flow);
   return {};
 }
 
@@ -167,7 +197,7 @@ void Summarizer::merge(const Summary& known) {
   summary_.absorbed_bytes = std::max(summary_.absorbed_bytes, known.absorbed_bytes);
   summary_.copies_in_doubt = std::max(summary_.copies_in_doubt, known.copies_in_doubt);
   summary_.pending_bytes = std::max(summary_.pending_bytes, known.pending_bytes);
-  if (summary_.flows.empty()) summary_.flows = known.flows;
+  if (flows_.empty()) summary_.flows = known.flows;
   if (summary_.advice.empty()) summary_.advice = known.advice;
   for (const auto& [cause, count] : known.lost) {
     uint64_t& mine = summary_.lost[cause];
@@ -179,6 +209,10 @@ Summary Summarizer::take() {
   if (summary_.duration_ns == 0) summary_.duration_ns = last_ns_;
   for (auto& [op, totals] : ops_) summary_.by_op.emplace(op, totals);
 
+  for (const auto& [key, row] : flows_) summary_.flows.push_back(row);
+  std::stable_sort(summary_.flows.begin(), summary_.flows.end(),
+                   [](const FlowTotals& a, const FlowTotals& b) { return a.bytes > b.bytes; });
+  if (summary_.flows.size() > kListedFlows) summary_.flows.resize(kListedFlows);
   if (!files_.empty()) {
     FileTotals others = files_[0];
     files_.erase(files_.begin());

@@ -2,7 +2,9 @@
 // trace, a replay and a file whose own summary was cut off give the same figures.
 #pragma once
 
+#include <map>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -19,6 +21,8 @@ class Summarizer : public Sink {
   static constexpr size_t kTrackedFiles = 10'000;
   static constexpr size_t kTrackedOps = 256;
   static constexpr size_t kListedFiles = 100;
+  static constexpr size_t kTrackedFlows = 10'000;  // more are in no row
+  static constexpr size_t kListedFlows = 100;
 
   Status request(const Request&) override;
   Status transfer(const Transfer&) override;
@@ -38,10 +42,13 @@ class Summarizer : public Sink {
 
  private:
   void add_hop(const Hop&);
+  void add_sync(const Request&);
   OpTotals& op_totals(std::string_view op);
   OpTotals& file_totals(uint32_t file);
 
   Summary summary_;
+  using FlowKey = std::tuple<uint32_t, uint32_t, std::string>;  // from, to, kind
+  std::map<FlowKey, FlowTotals> flows_;
   uint64_t last_ns_ = 0;  // the latest end seen: the duration where nobody knows better
   std::vector<std::pair<std::string, OpTotals>> ops_;  // few: searched from the front
   size_t last_op_ = 0;

@@ -140,6 +140,8 @@ Status JsonRecords::request(Fields& fields) {
     Fields ring = fields.object("ring");
     r.ring = read_ring(ring);
   }
+  r.readahead_of.clear();
+  if (fields.present("readahead_of")) r.readahead_of = read_shares(fields, "readahead_of");
   r.to_fd = fields.present("to_fd") ? fields.i32("to_fd") : -1;
   r.to_file = fields.present("to_file") ? fields.file("to_file") : 0;
   r.to_offset = fields.maybe_u64("to_offset");

@@ -97,20 +97,37 @@ Json by_file_tree(const Summary& summary, const std::unordered_map<uint32_t, std
   return list;
 }
 
-Json flows_tree(const std::vector<Flow>& flows) {
+Json flows_tree(const std::vector<FlowTotals>& flows) {
+  const auto file = [](uint32_t id) { return id == 0 ? Json(nullptr) : Json(id); };
   Json list = Json::array();
-  for (const Flow& flow : flows) {
-    list.push_back({{"from_request", id_text(flow.from)},
-                    {"to_request", id_text(flow.to)},
-                    {"bytes", flow.bytes},
-                    {"evidence", name(flow.evidence)},
-                    {"cpu_copies", flow.cpu_copies},
-                    {"dma", flow.dma},
-                    {"mode_switches", flow.mode_switches},
-                    {"kind", flow.kind},
-                    {"advice", flow.advice}});
+  for (const FlowTotals& row : flows) {
+    list.push_back({{"from_request", id_text(row.first.from)},
+                    {"to_request", id_text(row.first.to)},
+                    {"bytes", row.bytes},
+                    {"evidence", name(row.first.evidence)},
+                    {"cpu_copies", row.cpu_copies},
+                    {"dma", row.dma},
+                    {"mode_switches", row.mode_switches},
+                    {"kind", row.first.kind},
+                    {"advice", row.first.advice},
+                    {"from_file", file(row.first.from_file)},
+                    {"to_file", file(row.first.to_file)},
+                    {"flows", row.flows}});
   }
   return list;
+}
+
+template <size_t N>
+Json waits_tree(const std::array<uint64_t, N>& wait_ns) {
+  Json tree = Json::object();
+  for (size_t i = 0; i < N; ++i) tree[std::string(name(static_cast<WaitReason>(i)))] = wait_ns[i];
+  return tree;
+}
+
+Json syncs_tree(const SyncBill& bill) {
+  return {{"requests", bill.requests},     {"duration_ns", bill.duration_ns},
+          {"data_bytes", bill.data_bytes}, {"journal_bytes", bill.journal_bytes},
+          {"flushes", bill.flushes},       {"wait_ns", waits_tree(bill.wait_ns)}};
 }
 
 Json advice_tree(const std::vector<AdviceEntry>& advice) {
@@ -168,10 +185,7 @@ std::string summary_json(const Summary& summary,
   tree["writeback"] = {{"bytes", summary.writeback_bytes},
                        {"absorbed_bytes", summary.absorbed_bytes},
                        {"pending_bytes", summary.pending_bytes}};
-  Json& waits = tree["wait_ns"] = Json::object();
-  for (size_t i = 0; i < summary.wait_ns.size(); ++i) {
-    waits[std::string(name(static_cast<WaitReason>(i)))] = summary.wait_ns[i];
-  }
+  tree["wait_ns"] = waits_tree(summary.wait_ns);
   tree["on_cpu_ns"] = summary.on_cpu_ns;
   tree["per_byte"] = {{"cpu_copies", ratio(summary.cpu_copies.bytes, summary.bytes_returned)},
                       {"dma", ratio(summary.dma.bytes, summary.bytes_returned)}};
@@ -180,6 +194,7 @@ std::string summary_json(const Summary& summary,
   for (const auto& [op, totals] : summary.by_op) put_totals(by_op[op], totals);
   tree["by_file"] = by_file_tree(summary, paths);
   tree["flows"] = flows_tree(summary.flows);
+  tree["syncs"] = syncs_tree(summary.syncs);
   tree["advice"] = advice_tree(summary.advice);
   Json by_cause = Json::object();
   for (const auto& [cause, count] : summary.lost) by_cause[cause] = count;

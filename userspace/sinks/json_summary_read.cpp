@@ -144,8 +144,42 @@ Flow read_flow(Fields& fields) {
   flow.mode_switches = fields.u32("mode_switches");
   flow.kind = fields.name("kind");
   flow.advice = fields.name("advice");
+  flow.from_file = fields.present("from_file") ? fields.file("from_file") : 0;
+  flow.to_file = fields.present("to_file") ? fields.file("to_file") : 0;
   return flow;
 }
+
+namespace {
+
+FlowTotals read_flows(Fields& fields) {
+  FlowTotals row;
+  row.first.from = fields.request_id("from_request");
+  row.first.to = fields.request_id("to_request");
+  row.bytes = fields.u64("bytes");
+  row.first.evidence = fields.one_of("evidence", parse_evidence);
+  row.cpu_copies = fields.u64("cpu_copies");
+  row.dma = fields.u64("dma");
+  row.mode_switches = fields.u64("mode_switches");
+  row.first.kind = fields.name("kind");
+  row.first.advice = fields.name("advice");
+  row.first.from_file = fields.present("from_file") ? fields.file("from_file") : 0;
+  row.first.to_file = fields.present("to_file") ? fields.file("to_file") : 0;
+  row.flows = fields.maybe_u64("flows").value_or(1);
+  return row;
+}
+
+void read_syncs(Fields fields, SyncBill& bill) {
+  bill.requests = fields.u64("requests");
+  bill.duration_ns = fields.u64("duration_ns");
+  bill.data_bytes = fields.u64("data_bytes");
+  bill.journal_bytes = fields.u64("journal_bytes");
+  bill.flushes = fields.u64("flushes");
+  Fields waits = fields.object("wait_ns");
+  for (size_t i = 0; i < bill.wait_ns.size(); ++i)
+    bill.wait_ns[i] = waits.count(name(static_cast<WaitReason>(i)));
+}
+
+}  // namespace
 
 Summary read_summary(Fields& fields) {
   Summary summary;
@@ -179,7 +213,8 @@ Summary read_summary(Fields& fields) {
     const uint32_t file = row.file("file");
     summary.by_file.push_back({file, read_totals(row)});
   });
-  fields.objects("flows", [&](Fields& flow) { summary.flows.push_back(read_flow(flow)); });
+  fields.objects("flows", [&](Fields& flow) { summary.flows.push_back(read_flows(flow)); });
+  if (fields.present("syncs")) read_syncs(fields.object("syncs"), summary.syncs);
   fields.objects("advice", [&](Fields& entry) { summary.advice.push_back(read_advice(entry)); });
   read_lost(fields.object("lost"), summary);
   read_overhead(fields.object("overhead"), summary.overhead);

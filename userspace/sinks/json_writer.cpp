@@ -253,6 +253,10 @@ Status JsonWriter::request(const Request& request) {
     outcome(request);
   }
   if (request.ring) ring(*request.ring);
+  if (!request.readahead_of.empty()) {
+    out.put(R"(,"readahead_of":)");
+    shares(request.readahead_of);
+  }
   if (request.to_file != 0 || request.to_fd >= 0 || request.moved) {
     destination(request);
   }
@@ -325,6 +329,8 @@ Status JsonWriter::flow(const Flow& flow) {
                              << R"(,"mode_switches":)" << flow.mode_switches);
   name("kind", flow.kind);
   name("advice", flow.advice);
+  out.done(line(kRecordRoom) << R"(,"from_file":)" << FileId{flow.from_file} << R"(,"to_file":)"
+                             << FileId{flow.to_file});
   out.put("}");
   return end_record();
 }

@@ -156,7 +156,7 @@ constexpr std::string_view kSchema = R"json({
         "op": {"description": "the name of the system call, page_fault, ...", "type": "string"}, "op_b64": {"$ref": "#/$defs/base64"},
         "submit": {"enum": ["syscall", "io_uring", "libaio", "page_fault", "stdio"]},
         "fd": {"description": "-1: none", "$ref": "#/$defs/i32"}, "file": {"$ref": "#/$defs/file_id_or_null"},
-        "offset": {"$ref": "#/$defs/count_or_null"}, "requested": {"description": "bytes asked for", "$ref": "#/$defs/count_or_null"},
+        "offset": {"$ref": "#/$defs/count_or_null"}, "requested": {"description": "bytes asked for; null: unknown, or the call asks for something else (events)", "$ref": "#/$defs/count_or_null"},
         "result": {"description": "as the call returned it: negative is -errno", "$ref": "#/$defs/i64"},
         "moves_data": {"description": "a positive result is a count of bytes, unless moved_bytes is there", "type": "boolean"},
         "moved_bytes": {"description": "only where the result says something else: the bytes that were moved", "$ref": "#/$defs/count"},
@@ -169,6 +169,7 @@ constexpr std::string_view kSchema = R"json({
             "flags": {"type": "array", "items": {"enum": ["multishot", "fixed_file", "drain", "link", "hardlink", "async", "buffer_select", "skip_success"]}}
           }
         },
+        "readahead_of": {"description": "of what it took out of the page cache: loaded ahead for these earlier requests, not used since", "$ref": "#/$defs/shares"},
         "to_fd": {"description": "sendfile and its kin: where the bytes went; fd, file and offset are where they came from", "$ref": "#/$defs/i32"},
         "to_file": {"$ref": "#/$defs/file_id_or_null"}, "to_offset": {"$ref": "#/$defs/count_or_null"},
         "error": {"description": "the name of the errno, if it is a common one", "type": "string", "pattern": "^E[A-Z0-9]+$"},
@@ -235,8 +236,10 @@ constexpr std::string_view kSchema = R"json({
       "type": "object", "required": ["from_request", "to_request", "bytes", "evidence", "cpu_copies", "dma", "mode_switches", "kind", "advice"],
       "properties": {
         "from_request": {"$ref": "#/$defs/request_id"}, "to_request": {"$ref": "#/$defs/request_id"}, "bytes": {"$ref": "#/$defs/count"},
-        "evidence": {"$ref": "#/$defs/evidence"}, "cpu_copies": {"$ref": "#/$defs/u32"}, "dma": {"$ref": "#/$defs/u32"}, "mode_switches": {"$ref": "#/$defs/u32"},
-        "kind": {"type": "string"}, "kind_b64": {"$ref": "#/$defs/base64"}, "advice": {"type": "string"}, "advice_b64": {"$ref": "#/$defs/base64"},
+        "evidence": {"$ref": "#/$defs/evidence"}, "cpu_copies": {"description": "of both requests, like the next two", "$ref": "#/$defs/count"}, "dma": {"$ref": "#/$defs/count"}, "mode_switches": {"$ref": "#/$defs/count"},
+        "from_file": {"$ref": "#/$defs/file_id_or_null"}, "to_file": {"$ref": "#/$defs/file_id_or_null"},
+        "flows": {"description": "in the summary: so many, added up; the requests are those of the first", "$ref": "#/$defs/count"},
+        "kind": {"type": "string"}, "kind_b64": {"$ref": "#/$defs/base64"}, "advice": {"description": "the system call that would move the bytes without the application; empty: none", "type": "string"}, "advice_b64": {"$ref": "#/$defs/base64"},
         "type": {"const": "flow"}
       }
     },
@@ -267,10 +270,14 @@ constexpr std::string_view kSchema = R"json({
         "path": {"$ref": "#/$defs/name"}, "path_b64": {"$ref": "#/$defs/base64"}
       }
     },
+    "waits": {
+      "type": "object", "required": ["other", "device", "page_lock", "throttled", "preempted"],
+      "properties": {"other": {"$ref": "#/$defs/count"}, "device": {"$ref": "#/$defs/count"}, "page_lock": {"$ref": "#/$defs/count"}, "throttled": {"$ref": "#/$defs/count"}, "preempted": {"$ref": "#/$defs/count"}}
+    },
     "summary": {
       "description": "the last record",
       "type": "object",
-      "required": ["type", "duration_ns", "stop_reason", "requests", "partial_requests", "bytes_requested", "bytes_returned", "mode_switches", "context_switches", "cpu_copies", "dma", "device_no_dma", "unattributed", "mapped", "page_cache", "writeback", "wait_ns", "on_cpu_ns", "per_byte", "switches_per_mib", "by_op", "by_file", "flows", "advice", "lost", "overhead"],
+      "required": ["type", "duration_ns", "stop_reason", "requests", "partial_requests", "bytes_requested", "bytes_returned", "mode_switches", "context_switches", "cpu_copies", "dma", "device_no_dma", "unattributed", "mapped", "page_cache", "writeback", "wait_ns", "on_cpu_ns", "per_byte", "switches_per_mib", "by_op", "by_file", "flows", "syncs", "advice", "lost", "overhead"],
       "properties": {
         "type": {"const": "summary"}, "duration_ns": {"$ref": "#/$defs/count"},
         "stop_reason": {"description": "interrupted, duration, target_exit; empty: unknown", "type": "string"},
@@ -317,10 +324,7 @@ constexpr std::string_view kSchema = R"json({
           "description": "absorbed: overwritten before it was written, a device write saved; pending: still dirty at the end", "type": "object", "required": ["bytes", "absorbed_bytes", "pending_bytes"],
           "properties": {"bytes": {"$ref": "#/$defs/count"}, "absorbed_bytes": {"$ref": "#/$defs/count"}, "pending_bytes": {"$ref": "#/$defs/count"}}
         },
-        "wait_ns": {
-          "description": "inside requests, by reason", "type": "object", "required": ["other", "device", "page_lock", "throttled", "preempted"],
-          "properties": {"other": {"$ref": "#/$defs/count"}, "device": {"$ref": "#/$defs/count"}, "page_lock": {"$ref": "#/$defs/count"}, "throttled": {"$ref": "#/$defs/count"}, "preempted": {"$ref": "#/$defs/count"}}
-        },
+        "wait_ns": {"description": "inside requests, by reason", "$ref": "#/$defs/waits"},
         "on_cpu_ns": {"description": "inside requests", "$ref": "#/$defs/count"},
         "per_byte": {
           "description": "by bytes_returned", "type": "object", "required": ["cpu_copies", "dma"],
@@ -329,7 +333,16 @@ constexpr std::string_view kSchema = R"json({
         "switches_per_mib": {"$ref": "#/$defs/ratio"},
         "by_op": {"type": "object", "additionalProperties": {"$ref": "#/$defs/totals"}},
         "by_file": {"description": "the most bytes returned first; the rows sum up to the totals", "type": "array", "items": {"$ref": "#/$defs/totals", "required": ["file"]}},
-        "flows": {"type": "array", "items": {"$ref": "#/$defs/flow_members"}},
+        "flows": {"description": "by file and kind, the most bytes first", "type": "array", "items": {"$ref": "#/$defs/flow_members"}},
+        "syncs": {
+          "description": "requests for durability (fsync and its kin, writes with O_DSYNC): what devices wrote for them, with their share of commits that others shared, and what they waited for",
+          "type": "object", "required": ["requests", "duration_ns", "data_bytes", "journal_bytes", "flushes", "wait_ns"],
+          "properties": {
+            "requests": {"$ref": "#/$defs/count"}, "duration_ns": {"$ref": "#/$defs/count"}, "data_bytes": {"$ref": "#/$defs/count"},
+            "journal_bytes": {"description": "journal and metadata", "$ref": "#/$defs/count"}, "flushes": {"$ref": "#/$defs/count"},
+            "wait_ns": {"$ref": "#/$defs/waits"}
+          }
+        },
         "advice": {
           "type": "array",
           "items": {

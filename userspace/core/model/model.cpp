@@ -127,6 +127,14 @@ void OpTotals::merge(const OpTotals& other) {
   latency.merge(other.latency);
 }
 
+void FlowTotals::add(const Flow& flow) {
+  if (flows++ == 0) first = flow;
+  bytes += flow.bytes;
+  cpu_copies += flow.cpu_copies;
+  dma += flow.dma;
+  mode_switches += flow.mode_switches;
+}
+
 uint64_t Summary::lost_total() const {
   uint64_t total = 0;
   for (const auto& [cause, count] : lost) total += count;

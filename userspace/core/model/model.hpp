@@ -109,6 +109,11 @@ struct File {
   bool copies_nothing = false;  // /dev/null and the like; live only, not in JSON
 };
 
+struct Share {
+  RequestId request;
+  uint64_t bytes = 0;
+};
+
 // How a request went through io_uring or libaio.
 struct RingFacts {
   std::optional<RequestId> batch;  // the system call that submitted it; none: a polling thread did
@@ -158,6 +163,10 @@ struct Request {
   // Empty: it returned; "aborted": the thread ended inside it; "open": still running when the trace
   // ended; "lost": its own record is missing, only its device work or waits are known.
   std::string_view ended = {};
+  // Of what it took out of the page cache: loaded ahead for these earlier requests, and not used since.
+  std::vector<Share> readahead_of;
+  uint64_t buffer = 0;       // user address of its data, 0: unknown, or several; live only, not in JSON
+  bool direct = false;       // the file is open with O_DIRECT, whatever path it took; live only
   bool major_fault = false;  // page faults
   bool write_fault = false;
 
@@ -170,11 +179,6 @@ struct Request {
   // Those that were on their way but not there: loaded for an earlier request (its readahead,
   // mostly) and waited for by this one. Neither a hit nor a miss.
   uint64_t cache_awaited_bytes() const;
-};
-
-struct Share {
-  RequestId request;
-  uint64_t bytes = 0;
 };
 
 struct DmaEvidence {
@@ -219,6 +223,8 @@ struct Effect {
   std::string_view reason;
 };
 
+// Bytes that one request brought into the application's memory and another one took from there. The counts are
+// those of both requests, whatever else they moved.
 struct Flow {
   RequestId from, to;
   uint64_t bytes = 0;
@@ -226,8 +232,9 @@ struct Flow {
   uint32_t cpu_copies = 0;
   uint32_t dma = 0;
   uint32_t mode_switches = 0;
-  std::string kind;
-  std::string advice;
+  std::string kind;    // "read-write", "read-send", "recv-write", "recv-send"
+  std::string advice;  // the system call that would move them without the application; empty: none
+  uint32_t from_file = 0, to_file = 0;
 };
 
 struct Loss {
@@ -276,6 +283,27 @@ struct FileTotals {
   OpTotals totals;
 };
 
+// All flows of a kind from one file to another.
+struct FlowTotals {
+  Flow first;  // the earliest, as an example; its counts are in the sums
+  uint64_t flows = 0;
+  uint64_t bytes = 0;
+  uint64_t cpu_copies = 0;
+  uint64_t dma = 0;
+  uint64_t mode_switches = 0;
+  void add(const Flow&);
+};
+
+// What the requests that asked for durability (fsync and its kin, writes with O_DSYNC) did and waited for.
+struct SyncBill {
+  uint64_t requests = 0;
+  uint64_t duration_ns = 0;
+  uint64_t data_bytes = 0;     // file data that devices wrote for them
+  uint64_t journal_bytes = 0;  // journal and metadata, their share of commits that others shared
+  uint64_t flushes = 0;        // of a device's cache, their own and those that they waited for
+  std::array<uint64_t, kWaitReasons> wait_ns{};
+};
+
 struct AdviceEntry {
   std::string id, title, how;
   std::vector<RequestId> evidence;
@@ -316,7 +344,8 @@ struct Summary {
   uint64_t on_cpu_ns = 0;  // inside requests
   std::map<std::string, OpTotals> by_op;
   std::vector<FileTotals> by_file;  // by returned bytes, the largest first, bounded
-  std::vector<Flow> flows;
+  std::vector<FlowTotals> flows;  // the most bytes first, bounded
+  SyncBill syncs;
   std::vector<AdviceEntry> advice;
   std::map<std::string, uint64_t> lost;  // by cause
   Overhead overhead;

@@ -8,16 +8,6 @@
 namespace iohops {
 namespace {
 
-constexpr uint32_t kODsync = 0x1000;  // O_DSYNC, and part of O_SYNC, on every architecture
-constexpr uint32_t kRwfSync = 2 | 4;  // RWF_DSYNC | RWF_SYNC (linux/fs.h)
-
-bool asks_for_sync(const wire_request& request) {
-  if (family(request.op) == OpFamily::kSync) return true;
-  const bool has_rwf =
-      request.op == WIRE_OP_PWRITEV2 || (is_ringed(request.op) && !is_message(request.op));
-  return (request.open_flags & kODsync) != 0 || (has_rwf && (request.call_flags & kRwfSync) != 0);
-}
-
 // The bio carries pages of the very file that its owner's request names.
 bool is_own_data(const wire_bio_part& bio, const FileState* file) {
   const bool of_device = (bio.flags & WIRE_BIO_METADATA) != 0;
@@ -266,6 +256,7 @@ Status attribute_part(RebuildState& s, uint32_t slot, uint32_t index) {
   } else {
     resolve_part(s, {slot, index}, held);
   }
+  keep_commit(s, slot, index);
   return claim_pages(s, slot, index);
 }
 

@@ -25,7 +25,30 @@ bool is_of_file(RebuildState& s, const wire_page_run& run, const FileState* file
   return length(overlap(run_bytes, asked)) > 0;
 }
 
+// The pages of a run that lie beyond what a read or a fault asked for wait for a user.
+void note_readahead(RebuildState& s, const wire_request& request, RequestId id, const FileState* file,
+                    ByteRange run, ByteRange asked) {
+  const OpFamily of = family(request.op);
+  if (file == nullptr || file->cache == kNone32 || file->overlay) return;
+  if (of != OpFamily::kRead && of != OpFamily::kFault) return;
+  const ByteRange both = overlap(run, asked);
+  if (length(both) == 0) return s.readahead.loaded(file->cache, run, id);
+  s.readahead.loaded(file->cache, {run.begin, both.begin}, id);
+  s.readahead.loaded(file->cache, {both.end, run.end}, id);
+}
+
 }  // namespace
+
+const std::vector<Share>& use_readahead(RebuildState& s, const wire_request& request, const FileState* file) {
+  static const std::vector<Share> kNobody;
+  const OpFamily of = family(request.op);
+  const bool reads = of == OpFamily::kRead || of == OpFamily::kFault || of == OpFamily::kMove;
+  if (!reads || file == nullptr || file->cache == kNone32 || request.offset == WIRE_UNKNOWN) return kNobody;
+  if (unfinished(request) || request.result < 0 || is_direct(s, request, file)) return kNobody;
+  const ByteRange asked = asked_range(request, s.context.page_size);
+  if (length(asked) == 0) return kNobody;
+  return s.readahead.used(file->cache, {s.page_begin(asked.begin), s.page_end(asked.end)});
+}
 
 void on_pages(RebuildState&, HeldRequest& held, const wire_page_run& run) {
   held.page_runs++;
@@ -56,6 +79,7 @@ CacheVerdict judge_cache(RebuildState& s, const wire_request_detail& record,
     }
     verdict.miss_bytes += length(overlap(bytes, whole_pages ? asked_pages : asked));
     verdict.readahead_bytes += length(bytes) - length(overlap(bytes, asked_pages));
+    note_readahead(s, record.request, held.id, file, bytes, asked_pages);
   }
   verdict.miss_bytes = std::min(verdict.miss_bytes, length(asked));
   return verdict;

@@ -37,6 +37,7 @@ struct HeldRequest {
   std::vector<Hop> hops;            // waits, and what devices moved for it
   std::vector<PartRef> unresolved;  // its bios in transfers that wait for its record
   CacheVerdict cache;               // valid once it has ended
+  std::vector<Share> readahead_of;  // that it used; valid once it has ended
   uint32_t waits = 0;
   uint32_t page_runs = 0;
   uint32_t bios = 0;  // completed, splits not counted

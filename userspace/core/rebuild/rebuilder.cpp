@@ -76,7 +76,7 @@ Status on_deadline(RebuildState& s) {
   }
   s.deadline_ns = s.waiting.empty() ? UINT64_MAX : s.waiting.front().deadline_ns;
   s.deadline_ns = std::min(s.deadline_ns, s.stuck_until_ns);
-  return {};
+  return settle_commits(s, s.now_ns);
 }
 
 Status on_owned(RebuildState& s, const wire_pages& record) {
@@ -116,6 +116,7 @@ Status dispatch(RebuildState& s, uint16_t kind, Record record) {
     case WIRE_PROCESS:
       return s.names.process(*view<wire_process>(record));
     case WIRE_PROCESS_EXIT:
+      s.relays.forget(view<wire_process_exit>(record)->tgid);
       return s.names.process_exit(*view<wire_process_exit>(record));
     case WIRE_LOSS:
       return on_loss(s, *view<wire_loss_record>(record));
@@ -135,6 +136,7 @@ RebuildState::RebuildState(RebuildContext the_context, Sink& the_sink)
       sink(the_sink),
       names(context.start_ns, the_sink),
       dirty(context.page_size, context.max_dirty_ranges),
+      readahead(context.max_readahead_ranges),
       direct_flag(o_direct(context.machine)) {
   for (const Device& device : context.devices) device_dma[device.id] = device.dma;
 }
@@ -162,6 +164,7 @@ Status Rebuilder::finish(bool truncated) {
   // it.
   if (!truncated) s.no_end = "lost";
   if (Status status = give_up_waiting(s, UINT64_MAX); !status) return status;
+  if (Status status = settle_commits(s, UINT64_MAX); !status) return status;
   while (s.open.live() > 0) {
     if (Status status = release_request(s, s.open.oldest(), false); !status) return status;
   }
@@ -173,7 +176,8 @@ const RebuildCounters& Rebuilder::counters() const {
   RebuildState& s = *state_;
   s.counters.absorbed_bytes = s.dirty.absorbed_bytes();
   s.counters.pending_bytes = s.dirty.pending_bytes();
-  s.counters.evicted = s.evicted_requests + s.dirty.evicted();
+  s.counters.readahead_unused_bytes = s.readahead.unused_bytes();
+  s.counters.evicted = s.evicted_requests + s.dirty.evicted() + s.readahead.forgotten();
   return s.counters;
 }
 

@@ -28,6 +28,7 @@ struct RebuildContext {
   bool swiotlb_copies_in_on_read = true;
   size_t max_held_requests = 65536;  // waiting for their device work, or not finished
   size_t max_dirty_ranges = 262144;  // written, and not yet seen on its way to a device
+  size_t max_readahead_ranges = 65536;  // loaded ahead, and not yet used
 };
 
 // What only the rebuild knows; the driver merges it into the Summary.
@@ -37,13 +38,14 @@ struct RebuildCounters {
   uint64_t absorbed_bytes = 0;   // overwritten in the page cache before a device saw them
   uint64_t pending_bytes = 0;    // written, and not seen on its way to a device
   uint64_t writeback_bytes = 0;  // written by a device later, on behalf of requests of the trace
+  uint64_t readahead_unused_bytes = 0;  // loaded ahead, and not used by any request of the trace
   uint64_t copies_in_doubt = 0;  // requests whose copy was measured otherwise than derived
-  uint64_t evicted = 0;          // requests and dirty ranges given up to bound memory
+  uint64_t evicted = 0;          // requests, dirty and readahead ranges given up to bound memory
   std::optional<wire_end> end;   // the collector's last word, if the recording has one
 };
 
-// Not seen: which readahead nobody used, and dirty pages that a truncation or an unlink dropped
-// (they stay pending).
+// Not seen: dirty pages that a truncation or an unlink dropped (they stay pending), and pages that were
+// loaded ahead and thrown out, until they are loaded again (they count as unused all the time).
 //
 // Assumptions: records come in time order (core/order), names before their first use, except for
 // what loss took. A request record names how many bios, waits and page runs it had.

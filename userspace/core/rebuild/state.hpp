@@ -8,8 +8,11 @@
 #include "core/rebuild/dirty.hpp"
 #include "core/rebuild/flat_map.hpp"
 #include "core/rebuild/names.hpp"
+#include "core/rebuild/commits.hpp"
 #include "core/rebuild/open_table.hpp"
+#include "core/rebuild/readahead.hpp"
 #include "core/rebuild/rebuilder.hpp"
+#include "core/rebuild/relay.hpp"
 #include "core/rebuild/transfer_table.hpp"
 
 namespace iohops {
@@ -45,6 +48,9 @@ struct RebuildState {
   OpenTable open;
   TransferTable transfers;
   DirtyPages dirty;
+  Readahead readahead;
+  Relays relays;
+  Commits commits;
   FlatMap<uint64_t, bool> device_dma;  // by dev_t: whether its driver uses DMA
   std::deque<UnclaimedPages> unclaimed;
   std::deque<WaitingTransfer> waiting;  // by deadline
@@ -131,7 +137,23 @@ ByteRange moved_into(RebuildState& s, const wire_request_detail& record);
 void add_fault_hops(RebuildState& s, const wire_request& request, const FileState* file);
 ByteRange fault_dirties(const RebuildState& s, const wire_request_detail& record);
 
+// carry.cpp
+// What it brought into the application's memory, or took from there, may be carried on.
+void note_relay(RebuildState& s, const wire_request_detail& record, RequestId id, const FileState* file);
+// The flows that are certain now that the request has been handed out.
+Status emit_flows(RebuildState& s);
+
+// commits.cpp
+// A request that asks for durability has ended.
+void note_sync(RebuildState& s, const wire_request_detail& record, RequestId id, const FileState* file);
+// A kernel thread's journal write or flush: it waits for the requests that waited for it.
+void keep_commit(RebuildState& s, uint32_t slot, uint32_t part);
+Status settle_commits(RebuildState& s, uint64_t until_ns);
+bool asks_for_sync(const wire_request& request);
+
 // cache.cpp
+// Of what it takes out of the page cache: what had been loaded ahead, and for whom.
+const std::vector<Share>& use_readahead(RebuildState& s, const wire_request& request, const FileState* file);
 void on_pages(RebuildState& s, HeldRequest& held, const wire_page_run& run);
 CacheVerdict judge_cache(RebuildState& s, const wire_request_detail& record,
                          const HeldRequest& held, FileState* file);

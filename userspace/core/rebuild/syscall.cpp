@@ -37,7 +37,10 @@ void fill_identity(RebuildState& s, const wire_request& request, RequestId id,
   r.offset.reset();
   r.requested.reset();
   if (request.offset != WIRE_UNKNOWN && has_offset(file)) r.offset = request.offset;
-  if (request.requested != WIRE_UNKNOWN) r.requested = request.requested;
+  // What the others ask for is no bytes: events, completions.
+  const OpFamily asked = family(request.op);
+  const bool in_bytes = asked != OpFamily::kPoll && asked != OpFamily::kRing;
+  if (request.requested != WIRE_UNKNOWN && in_bytes) r.requested = request.requested;
   r.result = request.result;
   if (r.result >= kFirstRestart && r.result <= kLastRestart) r.result = -kEintr;
   if (unfinished(request)) r.result = 0;
@@ -54,6 +57,8 @@ void fill_identity(RebuildState& s, const wire_request& request, RequestId id,
   r.ended = {};
   if ((request.flags & WIRE_REQUEST_ABORTED) != 0) r.ended = "aborted";
   if ((request.flags & WIRE_REQUEST_OPEN) != 0) r.ended = "open";
+  r.buffer = request.segments == 1 && request.buffer != WIRE_UNKNOWN ? request.buffer : 0;
+  r.direct = is_direct(s, request, file);
   r.major_fault = (request.flags & WIRE_REQUEST_MAJOR) != 0;
   r.write_fault = (request.flags & WIRE_REQUEST_WRITE_FAULT) != 0;
 }
@@ -254,7 +259,12 @@ Status hand_out(RebuildState& s, const wire_request_detail& record, RequestId id
   }
   add_held_hops(s, held);
   if (is_ringed(request.op)) fill_ring(r, record, held);
-  return s.sink.request(r);
+  if (held == nullptr)
+    r.readahead_of = use_readahead(s, request, file);
+  else
+    r.readahead_of = held->readahead_of;
+  if (Status status = s.sink.request(r); !status) return status;
+  return emit_flows(s);
 }
 
 Status make_room(RebuildState& s) {
@@ -331,6 +341,8 @@ Status on_request(RebuildState& s, Record record) {
     const RequestId id = s.names.next_id(owner.tgid);
     const FileState* file = s.names.find_file(request->file);
     if (Status status = note_write(s, whole, id, {}, file); !status) return status;
+    note_sync(s, whole, id, file);
+    note_relay(s, whole, id, file);
     return hand_out(s, whole, id, nullptr, true);
   }
   const Result<RequestId> batch = batch_of(s, whole);
@@ -345,7 +357,10 @@ Status on_request(RebuildState& s, Record record) {
   held.record = whole;
   if (whole.run.pages > 0) on_pages(s, held, whole.run);
   FileState* file = s.names.find_file(request->file);
+  held.readahead_of = use_readahead(s, *request, file);
   held.cache = judge_cache(s, whole, held, file);
+  note_sync(s, whole, held.id, file);
+  note_relay(s, whole, held.id, file);
   if (Status status = note_write(s, whole, held.id, held.cache, file); !status) return status;
   if (Status status = resolve_parts(s, held); !status) return status;
   return release_if_done(s, entry->slot);

@@ -22,6 +22,8 @@ uint32_t cache_of(RebuildState& s, const wire_bio_part& bio) {
 
 std::string_view reason_of(Cause cause, bool owned) {
   if (cause == Cause::kFsync) return "a sync request asked for it";
+  if (cause == Cause::kJournal) return "a commit of the journal while it waited";
+  if (cause == Cause::kFlush) return "a flush of the device while it waited";
   return owned ? "written along with another request" : "written back by the kernel";
 }
 
@@ -45,7 +47,7 @@ Status emit_effect(RebuildState& s, const Claim& claim, Cause cause, bool owned,
   for (const Share& share : claim.shares) effect.bytes += share.bytes;
   effect.transfer = transfer;
   effect.at_ns = at_ns;
-  const uint64_t ended = s.since_start(claim.oldest_end_ns);
+  const uint64_t ended = s.since_start(claim.oldest_end_ns);  // after it: no delay
   effect.delay_ns = at_ns > ended ? at_ns - ended : 0;
   effect.reason = reason_of(cause, owned);
   s.counters.writeback_bytes += effect.bytes;

@@ -1,0 +1,77 @@
+// Relays: which requests carry on bytes that an earlier one brought into the application's memory.
+// Sees requests as ranges of user memory; knows no files' contents.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "core/model/model.hpp"
+#include "core/rebuild/dirty.hpp"
+#include "core/rebuild/flat_map.hpp"
+
+namespace iohops {
+
+// One end of a flow: a request, the memory that it filled or took from, and what is on its other side.
+struct RelayEnd {
+  RequestId id;
+  uint32_t file = 0;
+  Endpoint store = Endpoint::kKernel;  // page_cache, socket, pipe, ...
+  bool message = false;                // by recv or send, not by read or write
+  ByteRange memory;
+  uint64_t start_ns = 0;
+  uint64_t end_ns = 0;
+};
+
+// Heuristic, hence `inferred`: nothing in the kernel tells that the bytes at an address are still those
+// that were read there. Against buffers that are merely used again: a request counts as taking from an
+// earlier one only if nearly all (7/8) of its bytes were brought in by requests, and a filled buffer
+// counts as carried on only once nearly all of it has been taken; whatever fills it anew ends it. A
+// program that changes the bytes in place looks the same. Small requests (kSmallest) are not looked at.
+class Relays {
+ public:
+  static constexpr uint64_t kSmallest = 512;  // bytes
+
+  // In the order in which the requests ended.
+  void filled(const RelayEnd& end);
+  void taken(const RelayEnd& end);
+  void forget(uint32_t pid);
+  // The request's figures are known. Valid until the next call: the flows that are complete by that.
+  const std::vector<Flow>& settle(const Request& request);
+
+ private:
+  static constexpr size_t kBuffers = 32;      // per process, the latest
+  static constexpr size_t kCandidates = 1024;  // flows that are not certain yet
+
+  struct Buffer {
+    RelayEnd from;
+    uint64_t serial = 0;
+    std::vector<ByteRange> taken;  // disjoint, ordered
+    bool carried_on = false;
+  };
+  struct Process {
+    std::deque<Buffer> buffers;
+  };
+  struct Candidate {
+    Flow flow;
+    uint64_t serial;  // of its buffer
+    bool from_known = false, to_known = false, claimed = false;
+    bool complete() const { return from_known && to_known && claimed; }
+  };
+  struct Figures {
+    RequestId id;
+    uint32_t cpu_copies, dma, mode_switches;
+  };
+
+  void take_from(Buffer& buffer, const RelayEnd& end, ByteRange range);
+  void drop(uint64_t serial);
+  static void add(Flow& flow, const Figures& figures);
+
+  FlatMap<uint64_t, Process> processes_;  // by pid
+  std::deque<Candidate> candidates_;
+  std::deque<Figures> recent_;  // of requests that filled a buffer
+  std::vector<Flow> settled_;
+  uint64_t serial_ = 0;
+};
+
+}  // namespace iohops
