@@ -5,8 +5,7 @@
 namespace iohops {
 namespace {
 
-std::vector<Sink*> outputs(JsonWriter* json, Sink& summarizer, Sink& counting) {
-  std::vector<Sink*> sinks{&summarizer, &counting};
+std::vector<Sink*> outputs(JsonWriter* json, std::vector<Sink*> sinks) {
   if (json) sinks.push_back(json);
   return sinks;
 }
@@ -51,7 +50,7 @@ Conversion::Conversion(const Header& header, uint64_t start_ns, const Filter& fi
     : header_(header),
       start_ns_(start_ns),
       json_(json),
-      fanout_(outputs(json, summarizer_, counting_)),
+      fanout_(outputs(json, {&summarizer_, &advisor_, &counting_})),
       filter_(filter, fanout_),
       rebuilder_(rebuild_context(header, start_ns),
                  filter.empty() ? static_cast<Sink&>(fanout_) : static_cast<Sink&>(filter_)) {}
@@ -67,6 +66,8 @@ Summary Conversion::known(const wire_end* end) const {
   Summary known;
   known.absorbed_bytes = counters.absorbed_bytes;
   known.pending_bytes = counters.pending_bytes;
+  known.readahead_unused_bytes = counters.readahead_unused_bytes;
+  known.advice = advisor_.advise();
   known.copies_in_doubt = counters.copies_in_doubt;
   if (!end) return known;
   known.duration_ns = std::max<uint64_t>(end->header.time_ns, start_ns_) - start_ns_;

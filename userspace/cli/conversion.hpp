@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/advice/advisor.hpp"
 #include "core/decode.hpp"
 #include "core/filter.hpp"
 #include "core/rebuild/rebuilder.hpp"
@@ -49,6 +50,7 @@ class Conversion {
   JsonWriter* json_;
   Counting counting_;
   Summarizer summarizer_;
+  Advisor advisor_;
   Fanout fanout_;
   FilterSink filter_;
   Rebuilder rebuilder_;

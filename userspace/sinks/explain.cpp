@@ -10,6 +10,8 @@
 namespace iohops {
 namespace {
 
+constexpr size_t kServed = 5;  // as many as are named
+
 using text::Style;
 
 constexpr size_t kBarLeast = 20;    // columns of the picture
@@ -61,12 +63,19 @@ class Explanation::Page {
     headline();
     for (const Row& row : rows()) line(row);
     figures();
-    for (const Case::Later& later : case_.later)
+    readahead();
+    for (const Case::Later& later : case_.later) {
+      if (later.cause == Cause::kJournal || later.cause == Cause::kFlush) {
+        out_ += fmt::format("  while it ran: {}{}\n", text::words(later.reason),
+                            later.bytes > 0 ? ", its share " + text::bytes(later.bytes) : "");
+        continue;
+      }
       out_ +=
           fmt::format("  later: {} of it moved by {}{}, {} after it\n", text::bytes(later.bytes),
                       text::words(name(later.cause)),
                       later.reason.empty() ? "" : " (" + escape(text::words(later.reason)) + ")",
                       text::duration(later.delay_ns));
+    }
     return out_;
   }
 
@@ -81,6 +90,17 @@ class Explanation::Page {
   std::string file_name(uint32_t id) const {
     const auto known = of_.files_.find(id);
     return known != of_.files_.end() ? escape(known->second) : "";
+  }
+
+  void readahead() {
+    for (const Share& share : request_.readahead_of)
+      out_ += fmt::format("  {} of it had been read ahead for {}\n", text::bytes(share.bytes), id_text(share.request));
+    if (case_.served.empty()) return;
+    std::string served;
+    for (const Share& share : case_.served)
+      served += (served.empty() ? "" : ", ") + id_text(share.request) + " (" + text::bytes(share.bytes) + ")";
+    out_ += fmt::format("  later: {} of its readahead served {}{}\n", text::bytes(case_.served_bytes), served,
+                        case_.served.size() < kServed ? "" : ", ...");
   }
 
   void headline() {
@@ -266,6 +286,12 @@ Status Explanation::file(const File& file) {
 }
 
 Status Explanation::request(const Request& request) {
+  for (const Share& share : request.readahead_of) {
+    Case* trigger = find(share.request);
+    if (trigger == nullptr) continue;
+    trigger->served_bytes += share.bytes;
+    if (trigger->served.size() < kServed) trigger->served.push_back({request.id, share.bytes});
+  }
   Case* wanted = find(request.id);
   if (wanted == nullptr) return {};
   wanted->found = true;

@@ -67,6 +67,8 @@ class Explanation : public Sink {
       uint64_t bytes, delay_ns;
     };
     std::vector<Later> later;
+    std::vector<Share> served;  // by its readahead, the first few
+    uint64_t served_bytes = 0;  // all of them
   };
   class Page;
 

@@ -35,6 +35,8 @@ std::string ReportPage::text() {
   requests();
   bytes_moved();
   time();
+  syncs();
+  advice();
   switch (options_.group_by) {
     case ReportGroup::kFile:
       groups(ReportGroup::kFile, "FILES");
@@ -206,6 +208,55 @@ void ReportPage::time() {
     flow({"context switches: " + text::grouped(summary_.voluntary_switches) + " to wait",
           text::grouped(summary_.involuntary_switches) + " forced"},
          "  ");
+}
+
+void ReportPage::syncs() {
+  const SyncBill& bill = summary_.syncs;
+  if (bill.requests == 0) return;
+  out_ += '\n';
+  line(Style::kBold, fmt::format("WHAT SYNCS COST   {} took {}", plural(bill.requests, "request"),
+                                 text::duration(bill.duration_ns)));
+  std::vector<std::string> pieces;
+  if (bill.data_bytes > 0) pieces.push_back("file data " + text::bytes(bill.data_bytes));
+  if (bill.journal_bytes > 0) {
+    pieces.push_back("journal and metadata " + text::bytes(bill.journal_bytes));
+    if (bill.data_bytes > 0)
+      pieces.push_back(text::ratio(static_cast<double>(bill.data_bytes + bill.journal_bytes) /
+                                   static_cast<double>(bill.data_bytes)) +
+                       " times the data");
+  }
+  if (bill.flushes > 0)
+    pieces.push_back(text::grouped(bill.flushes) + (bill.flushes == 1 ? " device flush" : " device flushes"));
+  for (size_t i = 0; i < kWaitReasons; ++i) {
+    if (bill.wait_ns[i] == 0) continue;
+    const auto reason = static_cast<WaitReason>(i);
+    pieces.push_back((reason == WaitReason::kOther ? "other wait" : "waited: " + std::string(text::words(name(reason)))) +
+                     " " + text::duration(bill.wait_ns[i]));
+  }
+  flow(pieces, "  ");
+}
+
+void ReportPage::advice() {
+  if (summary_.advice.empty()) return;
+  out_ += '\n';
+  line(Style::kBold, "ADVICE");
+  for (const AdviceEntry& entry : summary_.advice) {
+    prose(escaped(entry.id) + ": " + escaped(entry.title));
+    std::vector<std::string> pieces;
+    if (entry.saves_bytes > 0) pieces.push_back("copies of " + text::bytes(entry.saves_bytes));
+    if (entry.saves_mode_switches > 0)
+      pieces.push_back(text::grouped(entry.saves_mode_switches) + " mode switches");
+    std::string saves, proof;
+    for (const std::string& piece : pieces) saves += (saves.empty() ? "would save " : ", ") + piece;
+    for (const RequestId id : entry.evidence)
+      proof += fmt::format("{}{}.{}", proof.empty() ? "proof: " : ", ", id.pid, id.seq);
+    std::vector<std::string> facts;
+    for (const std::string& fact : {saves, proof})
+      if (!fact.empty()) facts.push_back(fact);
+    flow(facts, "    ");
+    prose("  how: " + escaped(entry.how));
+  }
+  line(Style::kDim, "  iohops explain FILE REQUEST shows a proof");
 }
 
 void ReportPage::lost() {

@@ -27,6 +27,8 @@ class ReportPage {
   void verdict();
   void requests();
   void time();
+  void syncs();
+  void advice();
   void not_seen();
   void lost();
   void cost();

@@ -1,0 +1,167 @@
+#include "core/advice/facts.hpp"
+
+#include <algorithm>
+#include <string>
+
+namespace iohops {
+namespace {
+
+constexpr uint64_t kPage = 4096;
+constexpr int64_t kEinval = -22;
+
+uint64_t waited(const Request& request) {
+  uint64_t ns = 0;
+  for (const Hop& hop : request.hops) {
+    const bool io = hop.reason == WaitReason::kDevice || hop.reason == WaitReason::kPageLock;
+    if (hop.kind == HopKind::kWait && io) ns += hop.end_ns - hop.at_ns;
+  }
+  return ns;
+}
+
+bool is_sync(const Request& request) { return request.op.find("sync") != std::string_view::npos; }
+
+// To the application; a move between two files and a fault are neither.
+bool reads(const Request& request) {
+  return std::any_of(request.hops.begin(), request.hops.end(), [](const Hop& hop) {
+    return hop.to == Endpoint::kUser && (hop.kind == HopKind::kCpuCopy || hop.kind == HopKind::kDma);
+  });
+}
+
+bool is_access(const Request& request) {
+  return request.moves_data && request.to_file == 0 && request.submit != Submit::kStdio &&
+         request.submit != Submit::kPageFault;
+}
+
+}  // namespace
+
+void Facts::add(const File& file) {
+  if (names_.size() < kFiles) names_[file.id] = {file.path, file.kind};
+}
+
+std::string Facts::name(uint32_t file) const {
+  const auto known = names_.find(file);
+  return known != names_.end() ? known->second.path : "file " + std::to_string(file);
+}
+
+FileKind Facts::kind(uint32_t file) const {
+  const auto known = names_.find(file);
+  return known != names_.end() ? known->second.kind : FileKind::kOther;
+}
+
+FileFacts* Facts::of(const Request& request) {
+  const Key key{request.id.pid, request.file};
+  if (last_ < files_.size() && files_[last_].first == key) return &files_[last_].second;
+  const uint64_t packed = uint64_t{key.first} << 32 | key.second;
+  const auto known = index_.find(packed);
+  if (known != index_.end()) {
+    last_ = known->second;
+  } else {
+    if (files_.size() >= kFiles) return nullptr;
+    last_ = files_.size();
+    index_.emplace(packed, last_);
+    files_.emplace_back(key, FileFacts{});
+  }
+  return &files_[last_].second;
+}
+
+void Facts::add_access(AccessFacts& facts, const Request& request) {
+  if (request.direct && request.result == kEinval) {
+    ++facts.refused;
+    facts.refusals.add(request.id);
+  }
+  if (request.result <= 0) return;
+  const uint64_t bytes = request.returned_bytes();
+  ++facts.requests;
+  facts.bytes += bytes;
+  facts.mode_switches += request.mode_switches;
+  facts.copies += request.cpu_copies;
+  facts.copied_bytes += request.cpu_copy_bytes;
+  facts.hit_bytes += request.cache_hit_bytes();
+  facts.miss_bytes += request.miss_bytes;
+  facts.device_bytes += request.dma_bytes;
+  facts.duration_ns += request.duration_ns;
+  facts.wait_ns += waited(request);
+  facts.first.add(request.id);
+  if (request.miss_bytes > 0) facts.missed.add(request.id);
+  if (request.direct && request.cpu_copy_bytes > 0) {
+    ++facts.fallbacks;
+    facts.fallback_bytes += request.cpu_copy_bytes;
+    facts.fallen_back.add(request.id);
+  }
+  const bool same_buffer = request.buffer != 0 && request.buffer == facts.buffer;
+  if (same_buffer && request.requested == kPage && request.buffer % kPage != 0) {
+    ++facts.streamed;
+    facts.streamed_bytes += bytes;
+    facts.streams.add(request.id);
+  }
+  facts.buffer = request.buffer;
+  if (!request.offset) return;
+  facts.lowest = std::min(facts.lowest, *request.offset);
+  facts.highest = std::max(facts.highest, *request.offset + bytes);
+  if (*request.offset == facts.next) {
+    ++facts.sequential;
+    if (request.requested.value_or(kPage) < kPage) {
+      ++facts.small;
+      facts.small_bytes += bytes;
+      facts.small_ones.add(request.id);
+    }
+  }
+  facts.next = *request.offset + bytes;
+}
+
+void Facts::add_sync(SyncFacts& facts, const Request& request) {
+  ++facts.requests;
+  facts.duration_ns += request.duration_ns;
+  facts.device_bytes += request.dma_bytes;
+  facts.mode_switches += request.mode_switches;
+  if (request.duration_ns < facts.slowest_ns) return;
+  facts.slowest = request.id;
+  facts.slowest_ns = request.duration_ns;
+}
+
+void Facts::add_zero_copy(const Request& request) {
+  uint64_t referenced = 0, copied = 0;
+  for (const Hop& hop : request.hops) {
+    if (hop.from != Endpoint::kUser || hop.to != Endpoint::kSocket) continue;
+    if (hop.kind == HopKind::kRef) referenced += hop.bytes;
+    if (hop.kind == HopKind::kCpuCopy) copied += hop.bytes;
+  }
+  if (referenced == 0) return;
+  ++zero_copy_.requests;
+  zero_copy_.bytes += referenced;
+  zero_copy_.copied_bytes += copied;
+  if (copied > 0) zero_copy_.proof.add(request.id);
+}
+
+void Facts::add_readahead(const Request& request) {
+  const bool loads = request.readahead_bytes > 0 && request.submit != Submit::kPageFault;
+  if (!loads && request.readahead_of.empty()) return;
+  const auto known = readahead_.find(request.file);
+  if (known == readahead_.end() && (!loads || readahead_.size() >= kFiles)) return;
+  ReadaheadFacts& facts = known != readahead_.end() ? known->second : readahead_[request.file];
+  for (const Share& share : request.readahead_of) facts.used_bytes += share.bytes;
+  if (!loads) return;
+  facts.bytes += request.readahead_bytes;
+  facts.proof.add(request.id);
+}
+
+void Facts::add(const Request& request) {
+  if (!request.ended.empty()) return;
+  if (request.submit == Submit::kStdio) {
+    stdio_bytes_ += request.cpu_copy_bytes;
+    if (request.cpu_copy_bytes > 0) stdio_proof_.add(request.id);
+    return;
+  }
+  add_readahead(request);
+  add_zero_copy(request);
+  if (request.file == 0) return;
+  FileFacts* facts = of(request);
+  if (facts == nullptr) return;
+  if (is_sync(request)) return add_sync(facts->syncs, request);
+  if (!is_access(request)) return;
+  const bool into_memory = reads(request) || request.op.find("read") != std::string_view::npos;
+  add_access(into_memory ? facts->reads : facts->writes, request);
+  if (!into_memory) facts->syncs.written_bytes += request.returned_bytes();
+}
+
+}  // namespace iohops
