@@ -92,6 +92,12 @@ struct ExplainRequestOptions {
   uint32_t slowest = 1;
 };
 
+struct DiffRunOptions {
+  CommonOptions common;
+  std::string before, after;  // paths; one of them may be "-"
+  bool json = false;
+};
+
 struct ReplayOptions {
   CommonOptions common;
   Filter filter;
@@ -131,6 +137,7 @@ Result<int> run_record(const RecordOptions&);  // cli/record_run.cpp
 Result<int> run_top(const TopOptions&);
 Result<int> run_report(const ReportOptions&);
 Result<int> run_explain(const ExplainRequestOptions&);
+Result<int> run_diff(const DiffRunOptions&);
 Result<int> run_replay(const ReplayOptions&);
 Result<int> run_doctor(const DoctorOptions&);
 Result<int> run_lab(const LabOptions&);  // cli/lab_run.cpp

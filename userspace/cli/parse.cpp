@@ -16,9 +16,9 @@ namespace {
 constexpr Subcommand kSubcommands[] = {
     {"record", declare_record, true},          {"top", declare_top, true},
     {"report", declare_report, false},         {"explain", declare_explain, false},
-    {"replay", declare_replay, false},         {"lab", declare_lab, false},
-    {"doctor", declare_doctor, false},         {"schema", declare_schema, false},
-    {"completion", declare_completion, false},
+    {"diff", declare_diff, false},             {"replay", declare_replay, false},
+    {"lab", declare_lab, false},               {"doctor", declare_doctor, false},
+    {"schema", declare_schema, false},         {"completion", declare_completion, false},
 };
 
 constexpr const char* kExamples =

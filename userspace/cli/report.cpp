@@ -3,15 +3,14 @@
 #include <cstring>
 #include <memory>
 #include <optional>
-#include <unordered_map>
 
 #include "cli/arguments.hpp"
 #include "cli/grammar.hpp"
 #include "cli/subcommand.hpp"
 #include "core/raw.hpp"
-#include "core/summarizer.hpp"
 #include "sinks/json_reader.hpp"
 #include "sinks/json_summary.hpp"
+#include "sinks/own_summary.hpp"
 #include "sinks/report.hpp"
 #include "system/input_file.hpp"
 #include "system/output_file.hpp"
@@ -83,24 +82,6 @@ class Peeking : public ByteReader {
   std::string peeked_;
 };
 
-// Keeps the file's own summary, or makes one of its records if it was cut short.
-class SummaryOnly : public Summarizer {
- public:
-  Status file(const File& file) override {
-    paths_[file.id] = file.path;
-    return {};
-  }
-  Status summary(const Summary& summary) override {
-    own_ = summary;
-    return {};
-  }
-  std::string json() { return summary_json(own_ ? *own_ : take(), paths_) + "\n"; }
-
- private:
-  std::unordered_map<uint32_t, std::string> paths_;
-  std::optional<Summary> own_;
-};
-
 TextReportOptions page(const ReportOptions& options) {
   TextReportOptions page;
   page.top_n = options.top_n;
@@ -116,9 +97,9 @@ TextReportOptions page(const ReportOptions& options) {
 }
 
 Status write_json(ByteReader& input, ByteWriter& output) {
-  SummaryOnly summary;
+  OwnSummary summary;
   if (Status read = read_json(input, summary); !read) return read;
-  return output.write(summary.json());
+  return output.write(summary_json(summary.get(), summary.paths()) + "\n");
 }
 
 Status write_text(ByteReader& input, ByteWriter& output, const ReportOptions& options) {

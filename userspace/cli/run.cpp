@@ -89,6 +89,7 @@ struct Run {
   Result<int> operator()(const TopOptions& options) const { return run_traced(options, run_top); }
   Result<int> operator()(const ReportOptions& options) const { return run_report(options); }
   Result<int> operator()(const ExplainRequestOptions& options) const { return run_explain(options); }
+  Result<int> operator()(const DiffRunOptions& options) const { return run_diff(options); }
   Result<int> operator()(const ReplayOptions& options) const { return run_replay(options); }
   Result<int> operator()(const DoctorOptions& options) const { return run_doctor(options); }
   Result<int> operator()(const LabOptions& options) const { return run_lab(options); }

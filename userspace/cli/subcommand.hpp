@@ -17,7 +17,8 @@ class App;
 namespace iohops {
 
 using Invocation = std::variant<PrintOptions, RecordOptions, TopOptions, ReportOptions,
-                                ExplainRequestOptions, ReplayOptions, DoctorOptions, LabOptions, SchemaOptions, CompletionOptions>;
+                                ExplainRequestOptions, DiffRunOptions, ReplayOptions, DoctorOptions,
+                                LabOptions, SchemaOptions, CompletionOptions>;
 
 // What stands outside the options of a subcommand.
 struct Surroundings {
@@ -38,6 +39,7 @@ Finish declare_record(CLI::App&);
 Finish declare_top(CLI::App&);
 Finish declare_report(CLI::App&);
 Finish declare_explain(CLI::App&);
+Finish declare_diff(CLI::App&);
 Finish declare_replay(CLI::App&);
 Finish declare_doctor(CLI::App&);
 Finish declare_lab(CLI::App&);
