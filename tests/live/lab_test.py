@@ -28,6 +28,17 @@ def test_every_path_agrees_with_the_textbook():
     equal(zero["cpu_copy_bytes"], 0, "sendfile copies nothing")
 
 
+def test_advice_comes_true():
+    done = iohops("lab", "--advice", "--json", "--dir", TMP)
+    proofs = {p["advice"]: p for p in json.loads(done.stdout)["proofs"]}
+    equal(set(proofs), {"relay", "small-requests", "sync-storm"}, "advice that was put to the test")
+    equal([p for p in proofs.values() if not p["came_true"]], [], "what did not come true")
+    equal(done.returncode, 0, f"exit code ({done.stderr})")
+    # 4 MiB by read and write, 64 KiB at a time: two copies and two of four mode switches are saved.
+    equal(proofs["relay"]["saved"], {"cpu_copy_bytes": 2 * 4 << 20, "mode_switches": 128}, "saved by sendfile")
+    equal(proofs["sync-storm"]["saved"]["mode_switches"], 126, "63 of 64 syncs")
+
+
 def test_some_paths_by_name():
     done, paths = lab("sendfile", "read-hot")
     equal(list(paths), ["sendfile", "read-hot"], "in the order in which they were asked for")

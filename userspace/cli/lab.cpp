@@ -14,6 +14,7 @@ struct Arguments {
   CommonArguments common;
   std::vector<std::string> paths;
   std::string directory;
+  bool proofs = false;
   bool json = false;
   bool list = false;
 };
@@ -36,6 +37,9 @@ Result<Invocation> finish(const Arguments& arguments, const Surroundings& surrou
   if (!common) return common.error();
   options.common = std::move(*common);
   if (Status known = check_names(arguments.paths); !known) return known.error();
+  if (arguments.proofs && !arguments.paths.empty())
+    return Error{ErrorKind::kUsage, "lab: --advice runs programs of its own: no PATH with it"};
+  options.proofs = arguments.proofs;
   options.paths = arguments.paths;
   if (options.paths.empty())
     for (const LabPath& path : lab_paths()) options.paths.emplace_back(path.name);
@@ -53,17 +57,21 @@ Result<Invocation> finish(const Arguments& arguments, const Surroundings& surrou
 Finish declare_lab(CLI::App& app) {
   const auto arguments = std::make_shared<Arguments>();
   describe(app, "run each known way of moving bytes, and print measured beside textbook",
-           "[PATH...] [--json] [--list] [--dir DIR]",
+           "[PATH...] [--advice] [--json] [--list] [--dir DIR]",
            R"help(Examples:
   iohops lab                          all of them
   iohops lab read-write sendfile      the classic, and what saves its copies
+  iohops lab --advice                 three programs before and after what advice says
   iohops lab --json | jq '.paths[] | select(.agrees | not)'
 
 Each program moves 4 MiB, through files without a name in DIR, and checks what arrived. CPU copies
 and DMA are per byte of payload, mode switches per MiB and per round of the program's loop.
-Exit code: 0 every path agrees with the textbook or says why it cannot run here, 1 one differs.)help");
+Exit code: 0 every path agrees with the textbook or says why it cannot run here, 1 one differs
+(--advice: what was saved is not within 10 % of what was predicted).)help");
   add_values(app, "PATH", arguments->paths, "run these only (--list names them)",
              {"PATH...", "LABPATH"});
+  add_flag(app, "--advice", arguments->proofs,
+           "is it true? Run programs before and after the advised change");
   add_flag(app, "--json", arguments->json, "one JSON document");
   add_flag(app, "--list", arguments->list, "name the paths and what each does; run nothing");
   add_value(app, "--dir", arguments->directory, "files go there, on its disk ($TMPDIR or /var/tmp)",

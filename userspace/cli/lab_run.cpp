@@ -10,15 +10,16 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
-#include <map>
 #include <memory>
 
 #include "cli/capture.hpp"
 #include "cli/conversion.hpp"
+#include "cli/lab_sink.hpp"
 #include "cli/options.hpp"
 #include "cli/run.hpp"
 #include "cli/trace_header.hpp"
 #include "core/lab/paths.hpp"
+#include "core/lab/proofs.hpp"
 #include "sinks/lab.hpp"
 #include "system/features.hpp"
 #include "system/lab/runner.hpp"
@@ -35,68 +36,25 @@ constexpr uint64_t kDrainLimit = 1'000'000'000;  // ns, for device work in fligh
 constexpr size_t kSpoolMemory = size_t{8} << 20;
 constexpr size_t kDefaultWidth = 120;
 
-// Adds up the requests of each program's process between its begin and its end.
-class LabSink : public Sink {
- public:
-  LabSink(const std::vector<lab::Outcome>& outcomes, uint64_t start_ns) {
-    for (const lab::Outcome& outcome : outcomes) {
-      // One that failed half-way has no end.
-      const uint64_t end = std::max(outcome.end_ns, outcome.begin_ns);
-      Window window{outcome.pid, outcome.begin_ns - start_ns, end - start_ns, {}};
-      window.figures.bytes = outcome.bytes;
-      window.figures.rounds = outcome.rounds;
-      window.figures.duration_ns = end - outcome.begin_ns;
-      windows_.push_back(window);
-    }
-  }
-
-  Status request(const Request& request) override {
-    for (Window& window : windows_) {
-      if (window.pid != request.id.pid || request.start_ns < window.begin ||
-          request.start_ns > window.end)
-        continue;
-      LabFigures& f = window.figures;
-      f.requests++;
-      f.cpu_copy_bytes += request.cpu_copy_bytes;
-      f.dma_bytes += request.dma_bytes;
-      f.mode_switches += request.mode_switches;
-      f.complete = f.complete && request.complete;
-      break;
-    }
-    return {};
-  }
-
-  Status loss(const Loss& loss) override {
-    lost_[std::string(loss.cause)] += loss.count;
-    return {};
-  }
-
-  const std::map<std::string, uint64_t>& lost() const { return lost_; }
-  const LabFigures& figures(size_t program) const { return windows_[program].figures; }
-
- private:
-  struct Window {
-    uint32_t pid;
-    uint64_t begin, end;  // ns since the start of the trace
-    LabFigures figures;
-  };
-  std::vector<Window> windows_;
-  std::map<std::string, uint64_t> lost_;  // by cause
-};
-
 class Lab {
  public:
-  explicit Lab(const LabOptions& options) : options_(options) {}
+  explicit Lab(const LabOptions& options) : options_(options), names_(programs(options)) {}
   Result<int> run();
 
  private:
   Status load();
   Status run_programs();
   Status drain();
-  Result<std::vector<LabRow>> judge_all();
+  Status rebuild_into(Sink& sink);
+  std::vector<LabRow> judge_all(const LabSink& sink) const;
+  std::vector<ProofRow> judge_proofs(const LabSink& sink) const;
   LabConditions conditions() const;
+  static std::vector<std::string> programs(const LabOptions& options);
+  // Prints; whether all is as it should be.
+  Result<bool> tell(const LabSink& sink) const;
 
   const LabOptions& options_;
+  const std::vector<std::string> names_;
   std::optional<lab::Runner> runner_;
   std::optional<SignalFd> signals_;
   Plan plan_;
@@ -105,7 +63,6 @@ class Lab {
   std::unique_ptr<Spool> spool_;
   std::unique_ptr<Capture> capture_;
   std::vector<lab::Outcome> outcomes_;
-  std::map<std::string, uint64_t> lost_;  // records, by cause
   uint64_t start_ns_ = 0;
   bool interrupted_ = false;
 };
@@ -126,7 +83,7 @@ Status Lab::load() {
 Status Lab::run_programs() {
   const bool progress = !options_.common.quiet && isatty(STDERR_FILENO);
   runner_->release();
-  while (outcomes_.size() < options_.paths.size()) {
+  while (outcomes_.size() < names_.size()) {
     Result<int> pause = capture_->round();
     if (!pause) return pause.error();
     pollfd fds[] = {{signals_->fd(), POLLIN, 0}, {runner_->fd(), POLLIN, 0}};
@@ -139,7 +96,7 @@ Status Lab::run_programs() {
       return Error{ErrorKind::kRuntime, "lab: the process that runs the programs has ended early"};
     outcomes_.push_back(*outcome);
     if (progress)
-      fmt::print(stderr, "\r  {} of {} paths\x1b[K", outcomes_.size(), options_.paths.size());
+      fmt::print(stderr, "\r  {} of {} paths\x1b[K", outcomes_.size(), names_.size());
   }
   if (progress) fmt::print(stderr, "\r\x1b[K");
   return {};
@@ -171,29 +128,29 @@ LabConditions Lab::conditions() const {
   return conditions;
 }
 
-Result<std::vector<LabRow>> Lab::judge_all() {
-  LabSink sink(outcomes_, start_ns_);
+Status Lab::rebuild_into(Sink& sink) {
   Rebuilder rebuilder(rebuild_context(header_, start_ns_), sink);
   Spool::Chunk chunk;
   for (;;) {
     auto taken = spool_->take(std::move(chunk), std::chrono::milliseconds(0));
     if (!taken) return taken.error();
-    if (!*taken) break;
+    if (!*taken) return rebuilder.finish(false);
     chunk = std::move(**taken);
     Record rest = std::as_bytes(std::span(chunk));
     while (!rest.empty()) {
       Result<Record> record = next_record(rest);
       if (!record) return record.error();
-      if (Status fed = rebuilder.feed(*record); !fed) return fed.error();
+      if (Status fed = rebuilder.feed(*record); !fed) return fed;
     }
   }
-  if (Status done = rebuilder.finish(false); !done) return done.error();
-  lost_ = sink.lost();
+}
+
+std::vector<LabRow> Lab::judge_all(const LabSink& sink) const {
   const LabConditions here = conditions();
   std::vector<LabRow> rows;
   for (size_t i = 0; i < outcomes_.size(); ++i) {
     LabRow row;
-    row.path = find_lab_path(options_.paths[i]);
+    row.path = find_lab_path(names_[i]);
     row.figures = sink.figures(i);
     row.said = outcomes_[i].said;
     row.skipped = outcomes_[i].skipped;
@@ -206,13 +163,59 @@ Result<std::vector<LabRow>> Lab::judge_all() {
   return rows;
 }
 
+// Each proof is two programs, one after the other.
+std::vector<ProofRow> Lab::judge_proofs(const LabSink& sink) const {
+  std::vector<ProofRow> rows;
+  for (size_t i = 0; i < lab_proofs().size(); ++i) {
+    const size_t before = 2 * i, after = before + 1;
+    rows.push_back(judge(lab_proofs()[i], sink.advice(before), sink.figures(before), sink.figures(after)));
+    for (const size_t program : {before, after}) {
+      const lab::Outcome& outcome = outcomes_[program];
+      const char* trouble = outcome.failed[0] != '\0' ? outcome.failed : outcome.skipped;
+      if (*trouble == '\0') continue;
+      rows.back().came_true = false;
+      rows.back().why = names_[program] + ": " + trouble;
+    }
+  }
+  return rows;
+}
+
+std::vector<std::string> Lab::programs(const LabOptions& options) {
+  if (!options.proofs) return options.paths;
+  std::vector<std::string> names;
+  for (const LabProof& proof : lab_proofs())
+    for (const std::string_view name : {proof.before, proof.after}) names.emplace_back(name);
+  return names;
+}
+
+Result<bool> Lab::tell(const LabSink& sink) const {
+  const size_t width = terminal_columns(STDOUT_FILENO).value_or(kDefaultWidth);
+  const bool color = use_color(options_.common.colored(), STDOUT_FILENO);
+  std::string text;
+  bool fine = false;
+  if (options_.proofs) {
+    const std::vector<ProofRow> rows = judge_proofs(sink);
+    text = options_.json ? proofs_json(rows, sink.lost()) : proofs_table(rows, color, width);
+    fine = std::all_of(rows.begin(), rows.end(), [](const ProofRow& row) { return row.came_true; });
+  } else {
+    const std::vector<LabRow> rows = judge_all(sink);
+    text = options_.json ? lab_json(rows, sink.lost()) : lab_table(rows, color, width);
+    fine = std::all_of(rows.begin(), rows.end(), [](const LabRow& row) { return row.verdict.agrees; });
+  }
+  if (const Result<int> printed = print(text); !printed) return printed.error();
+  for (const auto& [cause, count] : sink.lost())
+    if (!options_.common.quiet)
+      fmt::print(stderr, "iohops: {} records were lost ({}): figures may be too low\n", count, cause);
+  return fine;
+}
+
 Result<int> Lab::run() {
   if (Status allowed = check_privileges(); !allowed) return allowed.error();
   if (access(options_.directory.c_str(), W_OK | X_OK) != 0)
     return Error{ErrorKind::kUsage, fmt::format("lab: cannot put files into {}: {} (--dir names "
                                                 "another folder)",
                                                 options_.directory, std::strerror(errno))};
-  Result<lab::Runner> runner = lab::Runner::fork_held(options_.paths, options_.directory);
+  Result<lab::Runner> runner = lab::Runner::fork_held(names_, options_.directory);
   if (!runner) return runner.error();
   runner_.emplace(std::move(*runner));
   if (Status loaded = load(); !loaded) return loaded.error();
@@ -228,19 +231,11 @@ Result<int> Lab::run() {
   if (Status ran = run_programs(); !ran) return ran.error();
   if (interrupted_) return 130;
   if (Status drained = drain(); !drained) return drained.error();
-  Result<std::vector<LabRow>> rows = judge_all();
-  if (!rows) return rows.error();
-  const size_t width = terminal_columns(STDOUT_FILENO).value_or(kDefaultWidth);
-  const Result<int> printed = print(
-      options_.json ? lab_json(*rows, lost_) : lab_table(*rows, use_color(options_.common.colored(), STDOUT_FILENO), width));
-  if (!printed) return printed.error();
-  for (const auto& [cause, count] : lost_)
-    if (!options_.common.quiet)
-      fmt::print(stderr, "iohops: {} records were lost ({}): figures may be too low\n", count, cause);
-  return std::all_of(rows->begin(), rows->end(),
-                     [](const LabRow& row) { return row.verdict.agrees; })
-             ? 0
-             : 1;
+  LabSink sink(outcomes_, start_ns_);
+  if (Status rebuilt = rebuild_into(sink); !rebuilt) return rebuilt.error();
+  const Result<bool> fine = tell(sink);
+  if (!fine) return fine.error();
+  return *fine ? 0 : 1;
 }
 
 }  // namespace

@@ -115,6 +115,7 @@ struct LabOptions {
   CommonOptions common;
   std::vector<std::string> paths;  // names of core/lab/paths
   std::string directory;           // where the programs put their files
+  bool proofs = false;             // put advice to the test instead
   bool json = false;
   bool list = false;
 };

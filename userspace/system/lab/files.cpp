@@ -113,6 +113,37 @@ void stdio_small(Run& run) {
   run.expect_payload(got.bytes());
 }
 
+// As many bytes as the others, in more calls.
+void read_small(Run& run) {
+  constexpr size_t kSmall = 512;
+  const UniqueFd file = run.file();
+  Buffer got(kPayload);
+  check(lseek(file.get(), 0, SEEK_SET), "lseek");
+  run.begin();
+  for (size_t at = 0; at < kPayload; at += kSmall)
+    if (check(read(file.get(), got.data() + at, kSmall), "read") != kSmall)
+      throw std::runtime_error("a short read");
+  run.end(kPayload, kPayload / kSmall, "8192 x read(512), cached");
+  run.expect_payload(got.bytes());
+}
+
+// Pages far from each other: each sync has one of its own to write.
+void write_pages(Run& run, bool sync_each, const char* said) {
+  constexpr size_t kPages = 64;
+  const UniqueFd file = run.file();
+  Buffer page(kPage);
+  run.begin();
+  for (size_t i = 0; i < kPages; ++i) {
+    if (check(pwrite(file.get(), page.data(), kPage, static_cast<off_t>(i * kChunk)), "pwrite") != kPage)
+      throw std::runtime_error("a short write");
+    if (sync_each || i + 1 == kPages) check(fsync(file.get()), "fsync");
+  }
+  run.end(kPages * kPage, kPages, said);
+}
+
+void sync_each(Run& run) { write_pages(run, true, "64 x pwrite(4 KiB), each with its fsync"); }
+void sync_once(Run& run) { write_pages(run, false, "64 x pwrite(4 KiB), one fsync"); }
+
 void copy_range(Run& run) {
   const UniqueFd from = run.file();
   const UniqueFd to = run.empty_file();
@@ -141,6 +172,7 @@ constexpr Named kPrograms[] = {
     {"tmpfs", read_tmpfs},          {"preadv", read_vectors},     {"write-fsync", write_fsync},
     {"write-dsync", write_dsync},   {"write-direct", write_direct}, {"stdio-small", stdio_small},
     {"copy-file-range", copy_range}, {"sendfile-file", sendfile_to_file},
+    {"read-small", read_small},     {"sync-each", sync_each},     {"sync-once", sync_once},
 };
 
 }  // namespace
