@@ -65,6 +65,7 @@ class Advice : public testing::Test {
     wait.kind = HopKind::kWait;
     wait.reason = WaitReason::kDevice;
     wait.end_ns = 900;
+    r.off_cpu_ns = 900;
     r.hops.push_back(wait);
   }
   void tell(const Request& r) { ASSERT_TRUE(advisor.request(r)); }
@@ -216,6 +217,7 @@ TEST_F(Advice, readahead_that_nobody_used_is_told_by_file) {
 TEST_F(Advice, zero_copy_that_copied_is_told) {
   Request r = write(0, 65536);
   r.file = 2;
+  r.path = Path::kZeroCopy;
   r.hops[0].from = Endpoint::kUser;
   r.hops[0].to = Endpoint::kSocket;
   Hop ref = r.hops[0];

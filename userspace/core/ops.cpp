@@ -157,10 +157,19 @@ static_assert(kRows[WIRE_OP_PWRITEV2 - WIRE_OP_READ].op == WIRE_OP_PWRITEV2);
 
 }  // namespace
 
-OpFamily family(uint16_t op) {
-  const Row* row = row_of(op);
-  return row != nullptr ? row->family : OpFamily::kOther;
+namespace {
+
+std::array<OpFamily, kOps> make_families() {
+  std::array<OpFamily, kOps> families{};
+  for (uint16_t op = 0; op < kOps; ++op) {
+    if (const Row* row = row_of(op)) families[op] = row->family;
+  }
+  return families;
 }
+
+}  // namespace
+
+const std::array<OpFamily, kOps> kFamilies = make_families();
 
 std::string_view op_name(uint16_t op) {
   const Row* row = row_of(op);

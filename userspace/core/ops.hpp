@@ -2,6 +2,7 @@
 // operations. Sees numbers and names only.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -14,7 +15,10 @@ namespace iohops {
 // hands requests to a ring or collects what became of them; kStream: a call of the C library.
 enum class OpFamily : uint8_t { kOther, kRead, kWrite, kSync, kFault, kMove, kPoll, kRing, kStream };
 
-OpFamily family(uint16_t op);
+// Asked several times for each request: a table, and no search.
+inline constexpr uint16_t kOps = WIRE_OP_AIO + 16;
+extern const std::array<OpFamily, kOps> kFamilies;
+inline OpFamily family(uint16_t op) { return op < kOps ? kFamilies[op] : OpFamily::kOther; }
 std::string_view op_name(uint16_t op);  // "pread64"; "unknown" for a value without a name
 std::vector<std::string_view> op_names();  // all that a trace can have
 

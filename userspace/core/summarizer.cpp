@@ -64,7 +64,8 @@ bool carries_for_sync(const Hop& hop, Cause cause) { return hop.kind == HopKind:
 
 // A write with O_DSYNC is known by what it wrote: only such a one has data written for a sync.
 void Summarizer::add_sync(const Request& request) {
-  const bool by_name = request.op.find("sync") != std::string_view::npos;
+  if (request.moves_data && request.dma_bytes == 0) return;  // most requests: they pay no more than this
+  const bool by_name = !request.moves_data && request.op.find("sync") != std::string_view::npos;
   const auto writes = [](const Hop& hop) { return carries_for_sync(hop, Cause::kFsync); };
   if (!by_name && std::none_of(request.hops.begin(), request.hops.end(), writes)) return;
   SyncBill& bill = summary_.syncs;

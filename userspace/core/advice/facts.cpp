@@ -18,13 +18,18 @@ uint64_t waited(const Request& request) {
   return ns;
 }
 
-bool is_sync(const Request& request) { return request.op.find("sync") != std::string_view::npos; }
+bool is_sync(const Request& request) {
+  return !request.moves_data && request.op.find("sync") != std::string_view::npos;
+}
 
-// To the application; a move between two files and a fault are neither.
+// Into the application's memory, not out of it. Its hops say it sooner than its name.
 bool reads(const Request& request) {
-  return std::any_of(request.hops.begin(), request.hops.end(), [](const Hop& hop) {
-    return hop.to == Endpoint::kUser && (hop.kind == HopKind::kCpuCopy || hop.kind == HopKind::kDma);
-  });
+  for (const Hop& hop : request.hops) {
+    if (hop.kind == HopKind::kWait) continue;
+    if (hop.to == Endpoint::kUser) return true;
+    if (hop.from == Endpoint::kUser) return false;
+  }
+  return request.op.find("read") != std::string_view::npos || request.op.find("recv") != std::string_view::npos;
 }
 
 bool is_access(const Request& request) {
@@ -80,7 +85,7 @@ void Facts::add_access(AccessFacts& facts, const Request& request) {
   facts.miss_bytes += request.miss_bytes;
   facts.device_bytes += request.dma_bytes;
   facts.duration_ns += request.duration_ns;
-  facts.wait_ns += waited(request);
+  if (request.off_cpu_ns > 0) facts.wait_ns += waited(request);
   facts.first.add(request.id);
   if (request.miss_bytes > 0) facts.missed.add(request.id);
   if (request.direct && request.cpu_copy_bytes > 0) {
@@ -120,6 +125,7 @@ void Facts::add_sync(SyncFacts& facts, const Request& request) {
 }
 
 void Facts::add_zero_copy(const Request& request) {
+  if (request.path != Path::kZeroCopy) return;
   uint64_t referenced = 0, copied = 0;
   for (const Hop& hop : request.hops) {
     if (hop.from != Endpoint::kUser || hop.to != Endpoint::kSocket) continue;
@@ -159,7 +165,7 @@ void Facts::add(const Request& request) {
   if (facts == nullptr) return;
   if (is_sync(request)) return add_sync(facts->syncs, request);
   if (!is_access(request)) return;
-  const bool into_memory = reads(request) || request.op.find("read") != std::string_view::npos;
+  const bool into_memory = reads(request);
   add_access(into_memory ? facts->reads : facts->writes, request);
   if (!into_memory) facts->syncs.written_bytes += request.returned_bytes();
 }

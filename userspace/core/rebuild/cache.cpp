@@ -41,6 +41,7 @@ void note_readahead(RebuildState& s, const wire_request& request, RequestId id, 
 
 const std::vector<Share>& use_readahead(RebuildState& s, const wire_request& request, const FileState* file) {
   static const std::vector<Share> kNobody;
+  if (s.readahead.empty()) return kNobody;
   const OpFamily of = family(request.op);
   const bool reads = of == OpFamily::kRead || of == OpFamily::kFault || of == OpFamily::kMove;
   if (!reads || file == nullptr || file->cache == kNone32 || request.offset == WIRE_UNKNOWN) return kNobody;

@@ -22,6 +22,7 @@ class Readahead {
   // A request takes these pages: for whom those among them had been loaded. Valid until the next call.
   const std::vector<Share>& used(uint32_t cache, ByteRange pages);
 
+  bool empty() const { return count_ == 0; }  // nothing waits
   // So far: thrown out unused, or not used yet.
   uint64_t unused_bytes() const { return evicted_ + waiting_; }
   uint64_t forgotten() const { return forgotten_; }

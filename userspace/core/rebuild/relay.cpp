@@ -6,8 +6,6 @@
 namespace iohops {
 namespace {
 
-constexpr size_t kRecent = 256;
-
 uint64_t bytes_of(ByteRange range) { return range.end - range.begin; }
 
 ByteRange common(ByteRange a, ByteRange b) {
@@ -48,33 +46,46 @@ void Relays::add(Flow& flow, const Figures& figures) {
   flow.mode_switches += figures.mode_switches;
 }
 
-void Relays::filled(const RelayEnd& end) {
-  std::deque<Buffer>& buffers = processes_[end.id.pid].buffers;
-  for (size_t i = 0; i < buffers.size();) {
-    if (bytes_of(common(buffers[i].from.memory, end.memory)) == 0) {
-      ++i;
-      continue;
-    }
-    drop(buffers[i].serial);
-    buffers.erase(buffers.begin() + static_cast<ptrdiff_t>(i));
+Relays::Process& Relays::process(uint32_t pid) {
+  if (pid == last_pid_) return processes_[last_process_];
+  const size_t known = index_.size();
+  uint32_t& index = index_[pid];
+  if (index_.size() > known) {
+    index = static_cast<uint32_t>(processes_.size());
+    processes_.emplace_back();
   }
+  last_pid_ = pid;
+  last_process_ = index;
+  return processes_[index];
+}
+
+// Runs for every read: most fill the one buffer that they filled before, which is then used again.
+void Relays::filled(const RelayEnd& end) {
+  std::vector<Buffer>& buffers = process(end.id.pid).buffers;
+  std::erase_if(buffers, [&](const Buffer& buffer) {
+    if (bytes_of(common(buffer.from.memory, end.memory)) == 0) return false;
+    if (!candidates_.empty()) drop(buffer.serial);
+    return true;
+  });
   if (bytes_of(end.memory) < kSmallest) return;
   if (buffers.size() >= kBuffers) {
     drop(buffers.front().serial);
-    buffers.pop_front();
+    buffers.erase(buffers.begin());
   }
-  buffers.push_back({end, ++serial_, {}, false});
+  Buffer& buffer = buffers.emplace_back();
+  buffer.from = end;
+  buffer.serial = ++serial_;
 }
 
 void Relays::taken(const RelayEnd& end) {
-  Process* process = processes_.find(end.id.pid);
-  if (process == nullptr || bytes_of(end.memory) < kSmallest) return;
+  if (bytes_of(end.memory) < kSmallest) return;
+  std::vector<Buffer>& buffers = process(end.id.pid).buffers;
   uint64_t known = 0;
-  for (const Buffer& buffer : process->buffers) {
+  for (const Buffer& buffer : buffers) {
     if (buffer.from.end_ns <= end.start_ns) known += bytes_of(common(buffer.from.memory, end.memory));
   }
   if (known == 0 || !nearly_all(known, bytes_of(end.memory))) return;
-  for (Buffer& buffer : process->buffers) {
+  for (Buffer& buffer : buffers) {
     const ByteRange range = common(buffer.from.memory, end.memory);
     if (bytes_of(range) > 0 && buffer.from.end_ns <= end.start_ns) take_from(buffer, end, range);
   }
@@ -93,11 +104,8 @@ void Relays::take_from(Buffer& buffer, const RelayEnd& end, ByteRange range) {
   flow.bytes = bytes_of(range);
   flow.kind = std::string(buffer.from.message ? "recv" : "read") + (end.message ? "-send" : "-write");
   flow.advice = shortcut(buffer.from.store, end.store);
-  for (const Figures& figures : recent_) {
-    if (figures.id != flow.from) continue;
-    add(flow, figures);
-    candidate.from_known = true;
-  }
+  if (buffer.known) add(flow, buffer.figures);
+  candidate.from_known = buffer.known;
   candidates_.push_back(std::move(candidate));
   if (!buffer.carried_on) return;
   for (Candidate& waiting : candidates_) waiting.claimed |= waiting.serial == buffer.serial;
@@ -111,21 +119,20 @@ void Relays::drop(uint64_t serial) {
 }
 
 void Relays::forget(uint32_t pid) {
-  Process* process = processes_.find(pid);
-  if (process == nullptr) return;
-  for (const Buffer& buffer : process->buffers) drop(buffer.serial);
-  processes_.erase(pid);
+  std::vector<Buffer>& buffers = process(pid).buffers;
+  for (const Buffer& buffer : buffers) drop(buffer.serial);
+  buffers.clear();
 }
 
 const std::vector<Flow>& Relays::settle(const Request& request) {
   settled_.clear();
-  const Figures figures{request.id, request.cpu_copies, request.dma_transfers, request.mode_switches};
-  const Process* process = processes_.find(request.id.pid);
-  if (process == nullptr) return settled_;
-  const auto filled = [&](const Buffer& buffer) { return buffer.from.id == request.id; };
-  if (std::any_of(process->buffers.rbegin(), process->buffers.rend(), filled)) {
-    if (recent_.size() >= kRecent) recent_.pop_front();
-    recent_.push_back(figures);
+  const Figures figures{request.cpu_copies, request.dma_transfers, request.mode_switches};
+  std::vector<Buffer>& buffers = process(request.id.pid).buffers;
+  const auto filled = std::find_if(buffers.rbegin(), buffers.rend(),
+                                   [&](const Buffer& buffer) { return buffer.from.id == request.id; });
+  if (filled != buffers.rend()) {
+    filled->figures = figures;
+    filled->known = true;
   }
   if (candidates_.empty()) return settled_;
   for (Candidate& candidate : candidates_) {

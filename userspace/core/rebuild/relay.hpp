@@ -43,14 +43,19 @@ class Relays {
   static constexpr size_t kBuffers = 32;      // per process, the latest
   static constexpr size_t kCandidates = 1024;  // flows that are not certain yet
 
+  struct Figures {
+    uint32_t cpu_copies = 0, dma = 0, mode_switches = 0;
+  };
   struct Buffer {
     RelayEnd from;
     uint64_t serial = 0;
+    bool known = false;  // its figures
+    Figures figures;
     std::vector<ByteRange> taken;  // disjoint, ordered
     bool carried_on = false;
   };
   struct Process {
-    std::deque<Buffer> buffers;
+    std::vector<Buffer> buffers;  // the latest is the last
   };
   struct Candidate {
     Flow flow;
@@ -58,18 +63,17 @@ class Relays {
     bool from_known = false, to_known = false, claimed = false;
     bool complete() const { return from_known && to_known && claimed; }
   };
-  struct Figures {
-    RequestId id;
-    uint32_t cpu_copies, dma, mode_switches;
-  };
-
   void take_from(Buffer& buffer, const RelayEnd& end, ByteRange range);
   void drop(uint64_t serial);
   static void add(Flow& flow, const Figures& figures);
 
-  FlatMap<uint64_t, Process> processes_;  // by pid
+  Process& process(uint32_t pid);
+
+  FlatMap<uint64_t, uint32_t> index_;  // of processes_, by pid
+  std::vector<Process> processes_;
+  uint32_t last_pid_ = 0;
+  uint32_t last_process_ = 0;
   std::deque<Candidate> candidates_;
-  std::deque<Figures> recent_;  // of requests that filled a buffer
   std::vector<Flow> settled_;
   uint64_t serial_ = 0;
 };

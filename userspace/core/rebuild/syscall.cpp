@@ -259,10 +259,8 @@ Status hand_out(RebuildState& s, const wire_request_detail& record, RequestId id
   }
   add_held_hops(s, held);
   if (is_ringed(request.op)) fill_ring(r, record, held);
-  if (held == nullptr)
-    r.readahead_of = use_readahead(s, request, file);
-  else
-    r.readahead_of = held->readahead_of;
+  const std::vector<Share>& readahead = held != nullptr ? held->readahead_of : use_readahead(s, request, file);
+  r.readahead_of.assign(readahead.begin(), readahead.end());
   if (Status status = s.sink.request(r); !status) return status;
   return emit_flows(s);
 }
