@@ -170,6 +170,12 @@ struct vm_area_struct {
 	struct file *vm_file;
 };
 
+struct bdi_writeback;
+enum wb_reason { WB_REASON_BACKGROUND };
+struct wb_writeback_work {
+	enum wb_reason reason;
+} __attribute__((preserve_access_index));
+
 struct address_space {
 	struct inode *host;
 };

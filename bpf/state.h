@@ -200,6 +200,14 @@ struct {
 	__type(value, u32);
 } named_processes SEC(".maps") __weak;
 
+/* Flusher threads while they write, and why: enum wire_writeback by thread. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u32);
+	__type(value, u32);
+} flushers SEC(".maps") __weak;
+
 /* Files that traced processes use. Evicted ones are named again at their next use. */
 struct file_key {
 	u64 ino;

@@ -236,6 +236,19 @@ enum {
 	WIRE_BIO_SPLIT = 8,	 /* front part of a bio that was too large */
 	WIRE_BIO_LATE = 16,	 /* queued before tracing began: queue_ns and owner are unknown */
 	WIRE_BIO_SWAP = 32,
+	/* Of a flusher's bios: enum wire_writeback. */
+	WIRE_BIO_REASON_SHIFT = 8,
+	WIRE_BIO_REASON_MASK = 7 << WIRE_BIO_REASON_SHIFT,
+};
+
+/* Why a flusher writes (include/linux/backing-dev-defs.h: enum wb_reason, plus one). */
+enum wire_writeback {
+	WIRE_WRITEBACK_UNKNOWN = 0, /* it is no flusher's, or the hook is missing */
+	WIRE_WRITEBACK_BACKGROUND = 1,
+	WIRE_WRITEBACK_VMSCAN = 2,
+	WIRE_WRITEBACK_SYNC = 3,
+	WIRE_WRITEBACK_PERIODIC = 4,
+	WIRE_WRITEBACK_OTHER = 5,
 };
 
 /* One bio's share of a block request. */

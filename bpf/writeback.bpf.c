@@ -4,6 +4,9 @@
  *
  * writeback_dirty_folio fires only when a folio goes from clean to dirty: it counts what a request
  * dirtied, it does not name all its writers.
+ *
+ * Why a flusher writes is known between its writeback_start and writeback_written; btrfs and device mappers
+ * hand its bios to threads of their own, where it is not.
  */
 #include "track.h"
 
@@ -54,6 +57,31 @@ SEC("?tp_btf/wait_on_page_writeback")
 int BPF_PROG(wb_wait_page, struct page *page, struct address_space *mapping)
 {
 	return wait_for_writeback();
+}
+
+/* The flusher's own: from here to writeback_written the thread queues what `work` asks for. Of enum wb_reason
+ * only the first values are named: they have stood since 3.x, those behind them have moved. */
+SEC("?tp_btf/writeback_start")
+int BPF_PROG(writeback_begin, struct bdi_writeback *wb, struct wb_writeback_work *work)
+{
+	u32 tid = task_field(current_task(), pid);
+	u32 why = BPF_CORE_READ(work, reason) + 1;
+
+	if (!armed)
+		return 0;
+	if (why > WIRE_WRITEBACK_OTHER)
+		why = WIRE_WRITEBACK_OTHER;
+	bpf_map_update_elem(&flushers, &tid, &why, BPF_ANY);
+	return 0;
+}
+
+SEC("?tp_btf/writeback_written")
+int BPF_PROG(writeback_end, struct bdi_writeback *wb, struct wb_writeback_work *work)
+{
+	u32 tid = task_field(current_task(), pid);
+
+	bpf_map_delete_elem(&flushers, &tid);
+	return 0;
 }
 
 /* Fires just before the pause; its arguments changed in 6.14, 6.15 and 7.1 and are not needed. */

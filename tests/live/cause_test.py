@@ -48,7 +48,18 @@ def test_a_copy_and_its_writeback_belong_to_the_copier():
             if share["request"] in writers:
                 by_writer[share["request"]] = by_writer.get(share["request"], 0) + share["bytes"]
     equal(by_writer, writers, "each write's bytes, written once")
+    reasons = {e["reason"] for e in trace.effects if e["cause"] in ("writeback", "fsync")}
+    check(reasons <= {"a sync request asked for it", "a sync of the whole file system"}, f"reasons: {reasons}")
     check(unattributed_share(trace) < 0.02, f"unattributed: {trace.summary['unattributed']}")
+
+
+def test_a_flusher_says_why_it_writes():
+    trace = record("sh", "-c", f"dd if=/dev/zero of={TMP}/data bs=1M count=4 2>/dev/null; sync")
+    written = [e for e in trace.effects if trace.path_of(e) == str(TMP / "data")]
+    equal(sum(e["bytes"] for e in written), 4 << 20, "bytes written later")
+    # A flusher that was at work already can have taken some of it.
+    by_sync = sum(e["bytes"] for e in written if e["reason"] == "a sync of the whole file system")
+    check(by_sync > 0, f"reasons: {[e['reason'] for e in written]}")
 
 
 def test_bytes_that_are_overwritten_ten_times_are_written_once():

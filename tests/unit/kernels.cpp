@@ -28,6 +28,8 @@ Features linux_6_18() {
       {"mm_filemap_add_to_page_cache", {"struct folio *"}},
       {"writeback_dirty_folio", folio_mapping},
       {"folio_wait_writeback", folio_mapping},
+      {"writeback_start", {"struct bdi_writeback *", "struct wb_writeback_work *"}},
+      {"writeback_written", {"struct bdi_writeback *", "struct wb_writeback_work *"}},
       {"balance_dirty_pages", {"struct bdi_writeback *", "struct dirty_throttle_control *"}},
       {"block_bio_queue", {"struct bio *"}},
       {"net_dev_start_xmit", {"const struct sk_buff *", "const struct net_device *"}},

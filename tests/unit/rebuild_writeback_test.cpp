@@ -54,6 +54,27 @@ TEST(RebuildWriteback, buffered_write_outlives_its_syscall) {
   EXPECT_EQ(story.counters().writeback_bytes, 4 * kPage);
 }
 
+TEST(RebuildWriteback, says_why_it_was_written_just_then) {
+  const std::pair<uint32_t, const char*> kReasons[] = {
+      {WIRE_WRITEBACK_UNKNOWN, "written back by the kernel"},
+      {WIRE_WRITEBACK_BACKGROUND, "more was dirty than the background limit"},
+      {WIRE_WRITEBACK_VMSCAN, "memory was short"},
+      {WIRE_WRITEBACK_SYNC, "a sync of the whole file system"},
+      {WIRE_WRITEBACK_PERIODIC, "it had been dirty for long enough"},
+      {WIRE_WRITEBACK_OTHER, "written back by the kernel"}};
+  for (const auto& [why, reason] : kReasons) {
+    Story story;
+    const auto file = story.file("/data/a");
+    write(story, file, 0, kPage);
+    Bio bio = story.flusher_writes(file, 0, 1);
+    bio.part.flags |= why << WIRE_BIO_REASON_SHIFT;
+    story.completes({bio});
+    const Ledger& ledger = story.told();
+    ASSERT_EQ(ledger.effects.size(), 1u);
+    EXPECT_EQ(ledger.effects[0].reason, reason);
+  }
+}
+
 TEST(RebuildWriteback, overwritten_bytes_are_absorbed_and_belong_to_the_last_writer) {
   Story story;
   const auto file = story.file("/data/a");

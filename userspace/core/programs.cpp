@@ -14,6 +14,9 @@ constexpr std::string_view kPageMapping = "struct page *, struct address_space *
 constexpr std::string_view kQueueBio = "struct request_queue *, struct bio *";
 constexpr std::string_view kTask = "struct task_struct *";
 
+constexpr std::string_view kWritebackWork = "struct bdi_writeback *, struct wb_writeback_work *";
+
+constexpr std::string_view kReasonLost = "why a flusher wrote what requests had made dirty";
 constexpr std::string_view kEverything = "everything: a request begins and ends at a system call";
 constexpr std::string_view kDeviceWork = "all device work: DMA, its causes, and who asked for it";
 constexpr std::string_view kMissesLost = "page-cache misses and readahead";
@@ -175,6 +178,14 @@ constexpr ProgramSpec kPrograms[] = {
      .arguments = kPageMapping,
      .lost = kWaitLost,
      .group = "writeback_wait"},
+    {.program = "writeback_begin",
+     .tracepoint = "writeback_start",
+     .arguments = kWritebackWork,
+     .lost = kReasonLost},
+    {.program = "writeback_end",
+     .tracepoint = "writeback_written",
+     .arguments = kWritebackWork,
+     .lost = kReasonLost},
     {.program = "writeback_throttle",
      .tracepoint = "balance_dirty_pages",
      .arguments = "",

@@ -29,6 +29,7 @@ struct UnclaimedPages {
   uint32_t part = 0;
   RequestId owner;  // of the bio; seq 0: no request
   Cause cause = Cause::kWriteback;
+  std::string_view reason;  // a literal
 };
 
 // A transfer that waits for the writers of its pages, until `deadline_ns`.

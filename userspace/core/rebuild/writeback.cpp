@@ -20,11 +20,27 @@ uint32_t cache_of(RebuildState& s, const wire_bio_part& bio) {
   return bio.ino == 0 ? kNone32 : s.dirty.find_cache(bio.dev, bio.ino);
 }
 
-std::string_view reason_of(Cause cause, bool owned) {
+// Why it was written just then, as far as the kernel says.
+std::string_view reason_of(Cause cause, const wire_bio_part& bio, bool owned) {
   if (cause == Cause::kFsync) return "a sync request asked for it";
   if (cause == Cause::kJournal) return "a commit of the journal while it waited";
   if (cause == Cause::kFlush) return "a flush of the device while it waited";
-  return owned ? "written along with another request" : "written back by the kernel";
+  switch ((bio.flags & WIRE_BIO_REASON_MASK) >> WIRE_BIO_REASON_SHIFT) {
+    case WIRE_WRITEBACK_BACKGROUND:
+      return "more was dirty than the background limit";
+    case WIRE_WRITEBACK_VMSCAN:
+      return "memory was short";
+    case WIRE_WRITEBACK_SYNC:
+      return "a sync of the whole file system";
+    case WIRE_WRITEBACK_PERIODIC:
+      return "it had been dirty for long enough";
+    default:
+      break;
+  }
+  if (owned) return "written along with another request";
+  const bool by_process = bio.owner.tgid != 0;
+  return by_process ? "by the process itself, in a call that is not traced (close, exit)"
+                    : "written back by the kernel";
 }
 
 void add_share(std::vector<Share>& shares, RequestId request, uint64_t bytes) {
@@ -36,8 +52,8 @@ void add_share(std::vector<Share>& shares, RequestId request, uint64_t bytes) {
   shares.push_back({request, bytes});
 }
 
-Status emit_effect(RebuildState& s, const Claim& claim, Cause cause, bool owned, uint64_t transfer,
-                   uint64_t at_ns) {
+Status emit_effect(RebuildState& s, const Claim& claim, Cause cause, std::string_view reason,
+                   uint64_t transfer, uint64_t at_ns) {
   Effect& effect = s.effect;
   effect.cause = cause;
   effect.requests = claim.shares;
@@ -49,7 +65,7 @@ Status emit_effect(RebuildState& s, const Claim& claim, Cause cause, bool owned,
   effect.at_ns = at_ns;
   const uint64_t ended = s.since_start(claim.oldest_end_ns);  // after it: no delay
   effect.delay_ns = at_ns > ended ? at_ns - ended : 0;
-  effect.reason = reason_of(cause, owned);
+  effect.reason = reason;
   s.counters.writeback_bytes += effect.bytes;
   return s.sink.effect(effect);
 }
@@ -64,7 +80,7 @@ Status claim_late(RebuildState& s, UnclaimedPages& pages, ByteRange bytes, const
   claim.shares.push_back({writer.request, length(bytes)});
   claim.oldest_end_ns = writer.end_ns;
   if (pages.slot == kNone32) {
-    return emit_effect(s, claim, pages.cause, pages.owner.seq != 0, pages.transfer, pages.at_ns);
+    return emit_effect(s, claim, pages.cause, pages.reason, pages.transfer, pages.at_ns);
   }
   s.transfers[pages.slot].claims.push_back(std::move(claim));
   return {};
@@ -213,6 +229,7 @@ Status claim_pages(RebuildState& s, uint32_t slot, uint32_t index) {
     unclaimed.part = index;
     unclaimed.owner = part.owner;
     unclaimed.cause = sync ? Cause::kFsync : Cause::kWriteback;
+    unclaimed.reason = reason_of(unclaimed.cause, bio, part.owner.seq != 0);
     if (Status status = keep_unclaimed(s, unclaimed); !status) return status;
   }
   return {};
@@ -221,8 +238,8 @@ Status claim_pages(RebuildState& s, uint32_t slot, uint32_t index) {
 Status emit_effects(RebuildState& s, const PendingTransfer& transfer) {
   for (const Claim& claim : transfer.claims) {
     const TransferPart& part = transfer.parts[claim.part];
-    Status status = emit_effect(s, claim, part.cause, part.owner.seq != 0, transfer.record.id,
-                                device_time(s, transfer));
+    const std::string_view reason = reason_of(part.cause, part.bio, part.owner.seq != 0);
+    Status status = emit_effect(s, claim, part.cause, reason, transfer.record.id, device_time(s, transfer));
     if (!status) return status;
   }
   return {};
