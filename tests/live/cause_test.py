@@ -143,7 +143,10 @@ def test_the_bill_of_syncs():
     syncs = trace.ops("fsync")
     equal(bill["requests"], len(syncs), "requests")
     equal(bill["duration_ns"], sum(r["duration_ns"] for r in syncs), "duration")
-    equal(bill["data_bytes"], sum(h["bytes"] for h in trace.hops("dma", syncs) if h.get("cause") == "fsync"), "file data")
+    for member, cause in (("data_bytes", "fsync"), ("journal_bytes", "journal")):
+        owned = sum(o["bytes"] for t in trace.transfers if t["cause"] == cause for o in t["owners"])
+        equal(bill[member], owned, f"{member}, against the transfers")
+    equal(bill["data_bytes"], 40 * 4096, "a page for each sync")
     waits = {}
     for h in trace.hops("wait", syncs):
         waits[h["reason"]] = waits.get(h["reason"], 0) + h["end_ns"] - h["at_ns"]

@@ -256,3 +256,38 @@ def test_a_postgresql_backend_under_load_is_traced_by_its_pid():
     check(any("pg_wal" in (trace.path_of(r) or "") for r in trace.ops("pwrite64")), "no log was written")
     disk, _ = disk_of("/var/tmp")
     check(any(d["name"] == disk for d in trace.header["devices"]), f"{disk} is not among the devices")
+
+
+def test_a_postgresql_checkpoint_and_the_log_are_paid_by_who_wrote_them():
+    with postgres() as (run, folder, programs):
+        session = Session(run, folder)
+        server = int(pathlib.Path(folder, "data/postmaster.pid").read_text().split()[0])
+        children = subprocess.run(["pgrep", "-P", str(server)], stdout=subprocess.PIPE, text=True).stdout.split()
+        names = {int(pid): pathlib.Path(f"/proc/{pid}/cmdline").read_text().rstrip("\0") for pid in children}
+        checkpointer = next(pid for pid, name in names.items() if "checkpointer" in name)
+        recording = Recording("-f", "-p", ",".join(map(str, [server, *children])))
+        subprocess.run([*run, programs / "pgbench", "-h", folder, "-n", "-c", "2", "-t", "150", "postgres"], cwd=folder,
+                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        session.run("checkpoint;")
+        trace = recording.trace()
+        session.end()
+    equal(trace.lost, 0, "lost")
+    files = {f["file"]: f["path"] for f in trace.files.values()}
+    pid_of = {r["id"]: r["pid"] for r in trace.requests}
+
+    def bytes_by_pid(part):
+        sums = {}
+        for t in trace.transfers:
+            if t["op"] == "write" and part in files.get(t["file"], ""):
+                for owner in t["owners"]:
+                    pid = pid_of[owner["request"]]
+                    sums[pid] = sums.get(pid, 0) + owner["bytes"]
+        return sums
+    log, tables = bytes_by_pid("/pg_wal/"), bytes_by_pid("/base/")
+    backends = set(log) - set(names)
+    check(len(backends) >= 2, f"the log was synced by {log}, of them are no backends {names}")
+    check(tables.get(checkpointer, 0) > 0.9 * sum(tables.values()) > 0, f"tables were written by {tables}")
+    dma = trace.summary["dma"]["bytes"]
+    unattributed = trace.summary["unattributed"]
+    check(unattributed["bytes"] < 0.02 * dma, f"of {dma} bytes: {unattributed}")
+    equal(trace.summary["syncs"]["requests"], len(trace.ops("fdatasync", "fsync", "sync_file_range")), "syncs")

@@ -202,6 +202,58 @@ TEST(Summarizer, bounds_the_operations_that_a_hostile_file_can_name) {
   EXPECT_EQ(summary.by_op.at("other").requests, Summarizer::kTrackedOps);
 }
 
+TEST(Summarizer, syncs_are_billed_for_what_devices_wrote_also_without_dma) {
+  Summarizer summarizer;
+  for (const bool dma : {true, false}) {
+    Transfer data = missed_read_transfer();
+    data.op = "write";
+    data.cause = Cause::kFsync;
+    data.dma.dma = dma;
+    ASSERT_TRUE(summarizer.transfer(data));
+    Transfer journal = data;
+    journal.cause = Cause::kJournal;
+    journal.owners = {{{1, 1}, 512}};
+    journal.unattributed_bytes = journal.bytes - 512;
+    ASSERT_TRUE(summarizer.transfer(journal));
+  }
+  Transfer flush;
+  flush.op = "flush";
+  flush.cause = Cause::kFlush;
+  ASSERT_TRUE(summarizer.transfer(flush));  // nobody's
+  flush.owners = {{{1, 1}, 0}};
+  ASSERT_TRUE(summarizer.transfer(flush));
+  Request sync = cached_read();
+  sync.op = "fdatasync";
+  sync.moves_data = false;
+  sync.hops.clear();
+  ASSERT_TRUE(summarizer.request(sync));
+  ASSERT_TRUE(summarizer.request(missed_read()));  // waits, and is no sync
+  const SyncBill bill = summarizer.take().syncs;
+  EXPECT_EQ(bill.requests, 1U);
+  EXPECT_EQ(bill.duration_ns, 850U);
+  EXPECT_EQ(bill.data_bytes, 2 * 131'072U);
+  EXPECT_EQ(bill.journal_bytes, 1024U);
+  EXPECT_EQ(bill.flushes, 1U);
+  EXPECT_EQ(bill.wait_ns[static_cast<size_t>(WaitReason::kDevice)], 0U);
+}
+
+TEST(Summarizer, flows_are_added_up_by_file_and_kind_and_stay_bounded) {
+  Summarizer summarizer;
+  Flow flow{{1, 1}, {1, 2}, 100, Evidence::kInferred, 2, 1, 4, "read-write", "sendfile", 1, 2};
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(summarizer.flow(flow));
+  flow.bytes = 1;
+  for (uint32_t i = 0; i < 2 * Summarizer::kTrackedFlows; ++i) {
+    flow.to_file = 1000 + i;
+    ASSERT_TRUE(summarizer.flow(flow));
+  }
+  const Summary summary = summarizer.take();
+  ASSERT_EQ(summary.flows.size(), Summarizer::kListedFlows);
+  EXPECT_EQ(summary.flows[0].flows, 3U);
+  EXPECT_EQ(summary.flows[0].bytes, 300U);
+  EXPECT_EQ(summary.flows[0].cpu_copies, 6U);
+  EXPECT_EQ(summary.flows[0].first.to_file, 2U);
+}
+
 TEST(Summarizer, a_known_summary_adds_only_what_no_record_carries) {
   Summarizer summarizer;
   ASSERT_TRUE(summarizer.request(cached_read()));

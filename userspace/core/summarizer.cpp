@@ -56,27 +56,26 @@ void Summarizer::add_hop(const Hop& hop) {
   }
 }
 
-namespace {
-
-bool carries_for_sync(const Hop& hop, Cause cause) { return hop.kind == HopKind::kDma && hop.cause == cause; }
-
-}  // namespace
-
 // A write with O_DSYNC is known by what it wrote: only such a one has data written for a sync.
 void Summarizer::add_sync(const Request& request) {
   if (request.moves_data && request.dma_bytes == 0) return;  // most requests: they pay no more than this
   const bool by_name = !request.moves_data && request.op.find("sync") != std::string_view::npos;
-  const auto writes = [](const Hop& hop) { return carries_for_sync(hop, Cause::kFsync); };
+  const auto writes = [](const Hop& hop) { return hop.kind == HopKind::kDma && hop.cause == Cause::kFsync; };
   if (!by_name && std::none_of(request.hops.begin(), request.hops.end(), writes)) return;
   SyncBill& bill = summary_.syncs;
   ++bill.requests;
   bill.duration_ns += request.duration_ns;
-  for (const Hop& hop : request.hops) {
+  for (const Hop& hop : request.hops)
     if (hop.kind == HopKind::kWait) bill.wait_ns[index(hop.reason)] += hop.end_ns - hop.at_ns;
-    if (carries_for_sync(hop, Cause::kFsync)) bill.data_bytes += hop.bytes;
-    if (carries_for_sync(hop, Cause::kJournal) || carries_for_sync(hop, Cause::kMetadata))
-      bill.journal_bytes += hop.bytes;
-  }
+}
+
+// Of devices with DMA and of those without.
+void Summarizer::add_sync_work(const Transfer& transfer) {
+  if (transfer.owners.empty()) return;
+  SyncBill& bill = summary_.syncs;
+  if (transfer.op == "flush") ++bill.flushes;
+  if (transfer.cause == Cause::kFsync) bill.data_bytes += owned_bytes(transfer);
+  if (transfer.cause == Cause::kJournal) bill.journal_bytes += owned_bytes(transfer);
 }
 
 OpTotals& Summarizer::op_totals(std::string_view op) {
@@ -135,6 +134,7 @@ Status Summarizer::request(const Request& request) {
 
 Status Summarizer::transfer(const Transfer& transfer) {
   last_ns_ = std::max(last_ns_, transfer.complete_ns);
+  add_sync_work(transfer);
   const bool data = carries_data(transfer.op);
   const uint64_t bytes = data ? owned_bytes(transfer) + transfer.unattributed_bytes : 0;
   const uint64_t unattributed = data ? transfer.unattributed_bytes : 0;
@@ -145,7 +145,6 @@ Status Summarizer::transfer(const Transfer& transfer) {
     add(summary_.device_no_dma, bytes);
     return {};
   }
-  if (transfer.op == "flush" && !transfer.owners.empty()) ++summary_.syncs.flushes;
   add(summary_.dma, bytes);
   add(summary_.dma_by_cause[index(transfer.cause)], bytes);
   summary_.unattributed_bytes += unattributed;
@@ -165,7 +164,6 @@ Status Summarizer::effect(const Effect& effect) {
   if (effect.cause == Cause::kWriteback || effect.cause == Cause::kFsync) {
     summary_.writeback_bytes += effect.bytes;
   }
-  if (effect.cause == Cause::kJournal) summary_.syncs.journal_bytes += effect.bytes;
   return {};
 }
 

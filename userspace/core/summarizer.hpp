@@ -43,6 +43,7 @@ class Summarizer : public Sink {
  private:
   void add_hop(const Hop&);
   void add_sync(const Request&);
+  void add_sync_work(const Transfer&);
   OpTotals& op_totals(std::string_view op);
   OpTotals& file_totals(uint32_t file);
 

@@ -219,7 +219,7 @@ void ReportPage::syncs() {
   std::vector<std::string> pieces;
   if (bill.data_bytes > 0) pieces.push_back("file data " + text::bytes(bill.data_bytes));
   if (bill.journal_bytes > 0) {
-    pieces.push_back("journal and metadata " + text::bytes(bill.journal_bytes));
+    pieces.push_back("journal " + text::bytes(bill.journal_bytes));
     if (bill.data_bytes > 0)
       pieces.push_back(text::ratio(static_cast<double>(bill.data_bytes + bill.journal_bytes) /
                                    static_cast<double>(bill.data_bytes)) +

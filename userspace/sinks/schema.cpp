@@ -339,7 +339,7 @@ constexpr std::string_view kSchema = R"json({
           "type": "object", "required": ["requests", "duration_ns", "data_bytes", "journal_bytes", "flushes", "wait_ns"],
           "properties": {
             "requests": {"$ref": "#/$defs/count"}, "duration_ns": {"$ref": "#/$defs/count"}, "data_bytes": {"$ref": "#/$defs/count"},
-            "journal_bytes": {"description": "journal and metadata", "$ref": "#/$defs/count"}, "flushes": {"$ref": "#/$defs/count"},
+            "journal_bytes": {"$ref": "#/$defs/count"}, "flushes": {"$ref": "#/$defs/count"},
             "wait_ns": {"$ref": "#/$defs/waits"}
           }
         },

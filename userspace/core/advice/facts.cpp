@@ -18,8 +18,10 @@ uint64_t waited(const Request& request) {
   return ns;
 }
 
+// sync_file_range starts writing early; it makes nothing durable.
 bool is_sync(const Request& request) {
-  return !request.moves_data && request.op.find("sync") != std::string_view::npos;
+  return !request.moves_data && request.op.find("sync") != std::string_view::npos &&
+         request.op.find("sync_file_range") == std::string_view::npos;
 }
 
 // Into the application's memory, not out of it. Its hops say it sooner than its name.

@@ -299,7 +299,7 @@ struct SyncBill {
   uint64_t requests = 0;
   uint64_t duration_ns = 0;
   uint64_t data_bytes = 0;     // file data that devices wrote for them
-  uint64_t journal_bytes = 0;  // journal and metadata, their share of commits that others shared
+  uint64_t journal_bytes = 0;  // of the journal, with their share of commits that others shared
   uint64_t flushes = 0;        // of a device's cache, their own and those that they waited for
   std::array<uint64_t, kWaitReasons> wait_ns{};
 };
