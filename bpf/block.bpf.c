@@ -42,13 +42,8 @@ static __always_inline int queue_bio(struct bio *bio)
 		part->owner.tgid = task_field(task, tgid);
 		part->owner.tid = task_field(task, pid);
 	}
-	if (!traced) {
-		u32 tid = task_field(task, pid);
-		u32 *why = bpf_map_lookup_elem(&flushers, &tid);
-
-		if (why)
-			part->flags |= *why << WIRE_BIO_REASON_SHIFT & WIRE_BIO_REASON_MASK;
-	}
+	if (!traced)
+		part->flags |= writeback_reason(task);
 	if (state) {
 		if (is_mapped_buffer(state, part)) {
 			part->flags |= WIRE_BIO_USER;

@@ -89,6 +89,15 @@ static __always_inline bool is_mapped_buffer(const struct thread_state *state, c
 	       (part->ino != known->ino || part->dev != known->dev);
 }
 
+/* Why the flusher that `task` is writes, as bits of part->flags; 0: it is none. */
+static __always_inline u32 writeback_reason(struct task_struct *task)
+{
+	u32 tid = task_field(task, pid);
+	u32 *why = bpf_map_lookup_elem(&flushers, &tid);
+
+	return why ? *why << WIRE_BIO_REASON_SHIFT & WIRE_BIO_REASON_MASK : 0;
+}
+
 static __always_inline bool is_own_output(const struct wire_bio_part *part)
 {
 	for (int i = 0; i < 4; i++)

@@ -215,7 +215,8 @@ def test_redis_with_an_append_only_file():
                "--appendfsync", "always", "--save", "")
     with running(*command, port=port) as (server, _), socket.create_connection(("127.0.0.1", port)) as client:
         answers = client.makefile("rb")
-        log = wait_until(lambda: [f for f in open_files(server.pid) if f.endswith(".aof")], "the log is open")[0]
+        log = wait_until(lambda: [f for f in open_files(server.pid) if re.search(r"/appendonly[^/]*\.aof$", f)],
+                         "the log is open")[0]
         size = os.stat(log).st_size
         recording = Recording("-p", server.pid)
         before = proc_io(server.pid)

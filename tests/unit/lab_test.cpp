@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -75,16 +77,65 @@ TEST(Lab, a_wrong_name_is_answered_with_a_near_one) {
   EXPECT_EQ(near_lab_path("xyzzy-plugh"), "");
 }
 
-TEST(Lab, every_path_has_a_program_and_every_program_a_path) {
-  size_t programs = 0;
+TEST(Lab, every_path_and_proof_has_its_programs_and_no_program_is_left_over) {
+  std::set<std::string_view> wanted;
+  for (const LabPath& path : lab_paths()) wanted.insert(path.name);
+  for (const LabProof& proof : lab_proofs()) wanted.insert({proof.before, proof.after});
+  std::set<std::string_view> programs;
   for (const auto group : {lab::file_programs(), lab::socket_programs(), lab::mapping_programs(),
-                           lab::ring_programs(), lab::ring_socket_programs()}) {
-    programs += group.size();
-    for (const lab::Named& named : group) EXPECT_NE(find_lab_path(named.name), nullptr) << named.name;
-  }
-  EXPECT_EQ(programs, lab_paths().size());
-  for (const LabPath& known : lab_paths())
-    EXPECT_NE(lab::find_program(known.name), nullptr) << known.name;
+                           lab::ring_programs(), lab::ring_socket_programs()})
+    for (const lab::Named& named : group) EXPECT_TRUE(programs.insert(named.name).second) << named.name;
+  EXPECT_EQ(programs, wanted);
+}
+
+LabFigures spent(uint64_t copied, uint64_t switches) {
+  LabFigures figures;
+  figures.cpu_copy_bytes = copied;
+  figures.mode_switches = switches;
+  return figures;
+}
+
+AdviceEntry prediction(uint64_t bytes, uint64_t switches) {
+  AdviceEntry entry;
+  entry.id = "relay";
+  entry.title = "a relay";
+  entry.saves_bytes = bytes;
+  entry.saves_mode_switches = switches;
+  return entry;
+}
+
+TEST(LabProof, comes_true_within_a_tenth) {
+  const LabProof proof{"relay", "a", "b", "a becomes b"};
+  const auto verdict = [&](uint64_t bytes, uint64_t switches) {
+    return judge(proof, {prediction(bytes, switches)}, spent(1000, 100), spent(0, 50));
+  };
+  EXPECT_TRUE(verdict(1000, 50).came_true);
+  EXPECT_TRUE(verdict(1100, 54).came_true);
+  EXPECT_FALSE(verdict(1200, 50).came_true) << "too much was promised";
+  EXPECT_FALSE(verdict(1000, 40).came_true) << "too little";
+  EXPECT_EQ(verdict(1200, 50).why, "the saving is another one");
+}
+
+TEST(LabProof, needs_the_advice_and_all_requests) {
+  const LabProof proof{"relay", "a", "b", "a becomes b"};
+  EXPECT_FALSE(judge(proof, {}, spent(1000, 100), spent(0, 50)).came_true);
+  LabFigures partial = spent(1000, 100);
+  partial.complete = false;
+  EXPECT_FALSE(judge(proof, {prediction(1000, 50)}, partial, spent(0, 50)).came_true);
+}
+
+TEST(LabProof, for_a_person_and_for_a_program) {
+  std::vector<ProofRow> rows;
+  for (const LabProof& proof : lab_proofs())
+    rows.push_back(judge(proof, {prediction(4096, 50)}, spent(4096, 100), spent(0, 50)));
+  const std::string table = proofs_table(rows, false, 120);
+  EXPECT_NE(table.find("4.00 KiB"), std::string::npos);
+  EXPECT_NE(table.find("the advice was not given"), std::string::npos);
+  const auto document = nlohmann::json::parse(proofs_json(rows, {{"recursion", 1}}));
+  EXPECT_EQ(document["proofs"][0]["came_true"], true);
+  EXPECT_EQ(document["proofs"][0]["saved"]["cpu_copy_bytes"], 4096);
+  EXPECT_EQ(document["proofs"][1]["came_true"], false);
+  EXPECT_EQ(document["lost"]["recursion"], 1);
 }
 
 std::vector<LabRow> rows() {

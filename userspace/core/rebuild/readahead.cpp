@@ -49,7 +49,9 @@ const std::vector<Share>& Readahead::used(uint32_t cache, ByteRange pages) {
   shares_.clear();
   if (count_ == 0) return shares_;
   Ranges* ranges = caches_.find(cache);
-  if (ranges != nullptr && !ranges->empty()) cut(cache, *ranges, pages);
+  if (ranges == nullptr || ranges->empty()) return shares_;
+  cut(cache, *ranges, pages);
+  bound();  // taking out of the middle leaves two ranges
   return shares_;
 }
 
