@@ -10,7 +10,7 @@
 namespace iohops {
 namespace {
 
-constexpr size_t kServed = 5;  // as many as are named
+constexpr size_t kNamed = 5;  // of other requests
 
 using text::Style;
 
@@ -64,6 +64,7 @@ class Explanation::Page {
     for (const Row& row : rows()) line(row);
     figures();
     readahead();
+    bill();
     for (const Case::Later& later : case_.later) {
       if (later.cause == Cause::kJournal || later.cause == Cause::kFlush) {
         out_ += fmt::format("  while it ran: {}{}\n", text::words(later.reason),
@@ -95,12 +96,33 @@ class Explanation::Page {
   void readahead() {
     for (const Share& share : request_.readahead_of)
       out_ += fmt::format("  {} of it had been read ahead for {}\n", text::bytes(share.bytes), id_text(share.request));
-    if (case_.served.empty()) return;
-    std::string served;
-    for (const Share& share : case_.served)
-      served += (served.empty() ? "" : ", ") + id_text(share.request) + " (" + text::bytes(share.bytes) + ")";
-    out_ += fmt::format("  later: {} of its readahead served {}{}\n", text::bytes(case_.served_bytes), served,
-                        case_.served.size() < kServed ? "" : ", ...");
+    if (case_.served.bytes > 0)
+      out_ += fmt::format("  later: {} of its readahead served {}\n", text::bytes(case_.served.bytes),
+                          case_.served.text());
+  }
+
+  // What it made devices write, of whose data, and for how much journal.
+  void bill() {
+    uint64_t data = 0, journal = 0, flushes = 0;
+    for (const Case::Work& work : case_.works) {
+      const Transfer& t = work.transfer;
+      flushes += t.cause == Cause::kFlush;
+      for (const Share& owner : t.owners) {
+        if (owner.request != request_.id) continue;
+        if (t.cause == Cause::kFsync) data += owner.bytes;
+        if (t.cause == Cause::kJournal) journal += owner.bytes;
+      }
+    }
+    if (data + journal + flushes == 0) return;
+    out_ += fmt::format("  its bill: file data {}, journal {}, {}", text::bytes(data), text::bytes(journal),
+                        count(flushes, "flush", "es"));
+    if (data > 0)
+      out_ += fmt::format(": {} bytes to the device for each byte of data",
+                          text::ratio(static_cast<double>(data + journal) / static_cast<double>(data)));
+    out_ += "\n";
+    if (case_.written.bytes > 0)
+      out_ += fmt::format("  {} of the data had been written by {}\n", text::bytes(case_.written.bytes),
+                          case_.written.text());
   }
 
   void headline() {
@@ -289,8 +311,7 @@ Status Explanation::request(const Request& request) {
   for (const Share& share : request.readahead_of) {
     Case* trigger = find(share.request);
     if (trigger == nullptr) continue;
-    trigger->served_bytes += share.bytes;
-    if (trigger->served.size() < kServed) trigger->served.push_back({request.id, share.bytes});
+    trigger->served.add(request.id, share.bytes);
   }
   Case* wanted = find(request.id);
   if (wanted == nullptr) return {};
@@ -318,7 +339,30 @@ Status Explanation::transfer(const Transfer& transfer) {
   return {};
 }
 
+void Explanation::Case::Others::add(RequestId id, uint64_t more) {
+  bytes += more;
+  for (Share& share : first) {
+    if (share.request != id) continue;
+    share.bytes += more;
+    return;
+  }
+  if (first.size() <= kNamed) first.push_back({id, more});
+}
+
+std::string Explanation::Case::Others::text() const {
+  std::string names;
+  for (size_t i = 0; i < std::min(first.size(), kNamed); ++i)
+    names += std::string(i > 0 ? ", " : "") + id_text(first[i].request) + " (" + iohops::text::bytes(first[i].bytes) + ")";
+  return first.size() > kNamed ? names + ", ..." : names;
+}
+
 Status Explanation::effect(const Effect& effect) {
+  // A transfer stands before its effects.
+  if (effect.cause == Cause::kFsync)
+    for (auto& [id, wanted] : cases_)
+      if (std::any_of(wanted.works.begin(), wanted.works.end(),
+                      [&](const Case::Work& work) { return work.transfer.id == effect.transfer; }))
+        for (const Share& share : effect.requests) wanted.written.add(share.request, share.bytes);
   for (const Share& share : effect.requests)
     if (Case* wanted = find(share.request); wanted != nullptr)
       wanted->later.push_back(

@@ -67,8 +67,15 @@ class Explanation : public Sink {
       uint64_t bytes, delay_ns;
     };
     std::vector<Later> later;
-    std::vector<Share> served;  // by its readahead, the first few
-    uint64_t served_bytes = 0;  // all of them
+    // Requests on the other side, the first few, and the bytes of all.
+    struct Others {
+      std::vector<Share> first;
+      uint64_t bytes = 0;
+      void add(RequestId id, uint64_t bytes);
+      std::string text() const;  // "4242.17 (64.0 KiB), ..."
+    };
+    Others served;   // by its readahead
+    Others written;  // whose data its transfers carried
   };
   class Page;
 
