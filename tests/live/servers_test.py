@@ -13,9 +13,10 @@ from lib import (PATIENCE, READS, TMP, WRITES, Recording, Trace, check, differen
                  wait_exit, wait_until)
 
 SIZE = 4 << 20
+# pipeline() closes the file also where the client is gone before its end has been read; pipe() does not.
 NODE = """
-const fs = require('fs'), http = require('http');
-const server = http.createServer((q, r) => { r.setHeader('content-length', %d); fs.createReadStream(process.argv[1]).pipe(r); });
+const fs = require('fs'), http = require('http'), { pipeline } = require('stream');
+const server = http.createServer((q, r) => { r.setHeader('content-length', %d); pipeline(fs.createReadStream(process.argv[1]), r, () => {}); });
 server.listen(0, '127.0.0.1', () => console.log(server.address().port));
 """
 JAVA = """
