@@ -89,7 +89,7 @@ DEPS_OK  := $(BUILD)/deps-build.ok
 CHECK_OK := $(BUILD)/deps-check.ok
 
 # ---- what can be made ------------------------------------------------------------------------------
-.PHONY: all arm64 arm64-tests lib bpf demo check unit object live vm vm-all vm-kernels vm-pin vm-arm64 budget bench bless format tidy install uninstall help check-layers clean FORCE
+.PHONY: all arm64 arm64-tests lib bpf demo check unit object live stress vm vm-all vm-kernels vm-pin vm-arm64 budget bench bless format tidy install uninstall help check-layers clean FORCE
 
 all: $(if $(MAIN),$(BUILD)/iohops,lib) ## build build/iohops (missing packages are installed or named)
 arm64:                                 ## cross-compile into build/arm64, with Debian's libraries for it
@@ -117,6 +117,9 @@ object: $(CHECK_OK) $(OBJECT_TEST) $(OTHER_OBJECTS) ## load every BPF program th
 
 live: all $(CHECK_OK) $(OBJECT_TEST) $(WORKLOADS)     ## trace real programs on this kernel (T=NAME: only those that match)
 	$(Q)$(PYTHON) tests/run live $(T)
+
+stress: all $(CHECK_OK) $(OBJECT_TEST) $(WORKLOADS)   ## the tests of tests/stress in full: hours (T=NAME, TIMES=N instead of their own counts)
+	$(Q)TIMES=$(TIMES) $(PYTHON) tests/run stress $(T)
 
 # Downloads while others compile. What cannot be had is told by the test that wants it.
 vm-kernels: $(CHECK_OK)

@@ -37,6 +37,13 @@ def dirtied(counted, wanted):
     check(0 <= metadata < 65536, f"write_bytes of /proc/PID/io: {counted['write_bytes']}, expected {wanted}")
 
 
+def sized(short, full):
+    """How often, or how much: `short` in make check, `full` in make stress, or as many as its TIMES says."""
+    if not os.environ.get("IOHOPS_STRESS"):
+        return short
+    return int(os.environ.get("TIMES") or full)
+
+
 class Skip(Exception):
     """The test cannot run here; the text says what is missing."""
 
@@ -136,10 +143,10 @@ class Workload:
     def go(self):
         self.process.send_signal(signal.SIGUSR1)
 
-    def wait_done(self, then=RT_SIGTIMEDWAIT):
+    def wait_done(self, then=RT_SIGTIMEDWAIT, patience=PATIENCE):
         """The measured part is over, and the workload sleeps in the system call `then`."""
-        if not select.select([self._done], [], [], PATIENCE)[0]:
-            raise AssertionError(f"the workload was not done after {PATIENCE} s")
+        if not select.select([self._done], [], [], patience)[0]:
+            raise AssertionError(f"the workload was not done after {patience} s")
         os.read(self._done, 1)  # end of file: it closed its end
         wait_until(lambda: in_system_call(self.pid, then), f"the workload is in system call {then}")
 
@@ -178,17 +185,17 @@ class Recording:
     def text(self):
         return self.said.decode(errors="replace")
 
-    def wait(self):
+    def wait(self, patience=PATIENCE):
         """Its exit code, and all that it said is in .said."""
         try:
-            self.said += self.process.communicate(timeout=PATIENCE)[1]
+            self.said += self.process.communicate(timeout=patience)[1]
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"iohops record did not end within {PATIENCE} s: {self.text()}") from None
+            raise AssertionError(f"iohops record did not end within {patience} s: {self.text()}") from None
         return self.process.returncode
 
-    def stop(self, number=signal.SIGINT):
+    def stop(self, number=signal.SIGINT, patience=PATIENCE):
         self.process.send_signal(number)
-        return self.wait()
+        return self.wait(patience)
 
     def trace(self):
         """Stops it, wants exit 0, reads and validates what it wrote."""
@@ -318,6 +325,14 @@ def read_records(path):
     return [json.loads(line) for line in text.splitlines()]
 
 
+def streamed(path):
+    """The records of a long JSON Lines recording, one at a time. What stands behind its last line break is left out."""
+    with open(path, "rb") as lines:
+        for line in lines:
+            if line.endswith(b"\n"):
+                yield json.loads(line)
+
+
 def validate_output(*paths):
     """Every output must satisfy the schema that iohops itself prints."""
     schema = BUILD / "schema.json"
@@ -332,9 +347,9 @@ def validate_output(*paths):
     equal(done.returncode, 0, f"validation of {', '.join(map(str, paths))}:\n{done.stdout[-2000:]}\nexit code")
 
 
-def iohops(*arguments, **popen):
+def iohops(*arguments, patience=PATIENCE, **popen):
     """Runs a subcommand to its end."""
-    return subprocess.run([IOHOPS, *map(str, arguments)], stdin=subprocess.DEVNULL, timeout=PATIENCE,
+    return subprocess.run([IOHOPS, *map(str, arguments)], stdin=subprocess.DEVNULL, timeout=patience,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace", **popen)
 
 

@@ -4,23 +4,6 @@ import signal
 from lib import TMP, Recording, Trace, Workload, check, equal
 
 
-def count_of(trace, ops):
-    return len(trace.ops(*ops))
-
-
-def test_three_hundred_thousand_requests_are_all_there():
-    work = Workload("hot_pread", count=300_000)
-    recording = Recording("-p", work.pid)
-    work.go()
-    work.wait_done()
-    equal(recording.stop(), 0, f"exit code ({recording.text()})")
-    trace = Trace(recording.output, validate=False)
-    work.finish()
-    lost = trace.summary["lost"]["by_cause"].get("ring_request", 0)
-    equal(count_of(trace, ["pread64"]) + lost, 300_000, "requests recorded and lost")
-    equal(lost, 0, "requests lost at full speed")
-
-
 def overloaded(*arguments, count=100_000):
     """A ring of the smallest size and a recorder that is stopped while the target runs."""
     work = Workload("hot_pread", count=count)
