@@ -18,6 +18,7 @@
 #include "cli/conversion.hpp"
 #include "cli/converter.hpp"
 #include "cli/options.hpp"
+#include "cli/record_words.hpp"
 #include "cli/trace_header.hpp"
 #include "core/form.hpp"
 #include "core/raw.hpp"
@@ -42,7 +43,7 @@ constexpr size_t kSpoolMemory = size_t{8} << 20;
 // Everything a recording owns, in the order in which it must go away (the last first).
 class Recording {
  public:
-  explicit Recording(const RecordOptions& options) : options_(options) {}
+  explicit Recording(const RecordOptions& options) : options_(options), words_(options) {}
   Result<int> run();
 
  private:
@@ -56,12 +57,9 @@ class Recording {
   Result<int> end();
   bool should_stop(uint64_t now);
   int wait(int timeout_ms);
-  void tell_start() const;
-  void tell_progress(uint64_t now);
-  void tell_end(const Summary& summary) const;
-  bool quiet() const { return options_.common.quiet; }
 
   const RecordOptions& options_;
+  RecordWords words_;
   std::vector<TargetProcess> targets_;
   std::optional<Child> child_;
   std::optional<SignalFd> signals_;
@@ -78,7 +76,6 @@ class Recording {
   std::unique_ptr<Capture> capture_;
   std::optional<int> child_status_;
   uint64_t start_ns_ = 0;
-  uint64_t told_ns_ = 0;
   size_t ended_ = 0;  // targets
   bool interrupted_ = false;
   wire_stop reason_ = WIRE_STOP_USER;
@@ -271,7 +268,7 @@ Status Recording::capture() {
     if (should_stop(now)) return {};
     Result<int> pause = capture_->round();
     if (!pause) return pause.error();
-    tell_progress(now);
+    words_.progress(now - start_ns_, converter_->requests(), *capture_, spool_->appended_bytes());
     int timeout = *pause;
     if (options_.duration_ns) {
       const uint64_t left =
@@ -297,68 +294,8 @@ Status Recording::drain() {
   return capture_->finish(reason_, session_->bios_in_flight());
 }
 
-void Recording::tell_start() const {
-  if (quiet()) return;
-  std::string what;
-  for (const Target& target : header_.targets) {
-    if (!what.empty()) what += ", ";
-    what += fmt::format("{} ({})", text::escape(target.comm), target.pid);
-  }
-  if (targets_.size() == 1) {
-    const size_t threads = targets_.front().threads.size();
-    what = fmt::format("{} ({}, {} thread{})", text::escape(targets_.front().comm),
-                       targets_.front().pid, threads, threads == 1 ? "" : "s");
-  }
-  if (options_.target.all) what = "every process but this one";
-  const size_t missing = plan_.missing().size();
-  fmt::print(stderr, "iohops: tracing {} - {} of {} hooks{} - Ctrl-C to stop\n", what,
-             header_.hooks.size(), header_.hooks.size() + missing,
-             missing ? " (iohops doctor tells what is missing)" : "");
-}
-
-void Recording::tell_progress(uint64_t now) {
-  if (quiet() || !isatty(STDERR_FILENO) || now - told_ns_ < kSecond) return;
-  told_ns_ = now;
-  fmt::print(stderr, "\r  {} s  {} requests  lost {}  ring {:.0f} %  trace {}\x1b[K",
-             (now - start_ns_) / kSecond, converter_->requests(), capture_->lost(),
-             capture_->ring_percent(), text::bytes(spool_->appended_bytes()));
-  std::fflush(stderr);
-}
-
-std::string size_of(const std::string& path) {
-  struct stat facts {};
-  if (path == "-" || stat(path.c_str(), &facts) || !S_ISREG(facts.st_mode)) return {};
-  return fmt::format(" ({})", text::bytes(static_cast<uint64_t>(facts.st_size)));
-}
-
-void Recording::tell_end(const Summary& summary) const {
-  if (quiet()) return;
-  if (told_ns_) fmt::print(stderr, "\r\x1b[K");
-  const bool json = !options_.output.empty();
-  const std::string& path = json ? options_.output : options_.raw;
-  fmt::print(stderr, "iohops: {:.1f} s, {} requests, {} lost",
-             static_cast<double>(summary.duration_ns) / 1e9, text::grouped(summary.requests),
-             text::grouped(summary.lost_total()));
-  if (path != "-") {
-    fmt::print(stderr, " -> {}{}. Next: iohops {} {}", text::escape(path), size_of(path),
-               json ? "report" : "replay", text::escape(path));
-  }
-  fmt::print(stderr, "\n");
-  for (const auto& [cause, count] : summary.lost) {
-    if (count) fmt::print(stderr, "iohops: lost {}: {}\n", cause, text::grouped(count));
-  }
-  if (summary.lost_total() && capture_->ring_percent() > 90) {
-    fmt::print(stderr,
-               "iohops: the ring of {} was full: a larger one, --ring {}M, would have lost less\n",
-               text::bytes(session_->ring_bytes()), (session_->ring_bytes() >> 20) * 4);
-  }
-}
-
 Result<int> Recording::end() {
-  if (!quiet() && spool_->backlog_bytes() > kSpoolMemory) {
-    fmt::print(stderr, "\niohops: writing {} that were captured faster than written\n",
-               text::bytes(spool_->backlog_bytes()));
-  }
+  if (spool_->backlog_bytes() > kSpoolMemory) words_.backlog(spool_->backlog_bytes());
   Result<Summary> summary = converter_->join();
   if (!summary) return summary.error();
   if (raw_) {
@@ -368,7 +305,7 @@ Result<int> Recording::end() {
   if (json_) {
     if (Status closed = json_file_->close(); !closed) return closed.error();
   }
-  tell_end(*summary);
+  words_.end(*summary, *capture_, session_->ring_bytes());
   if (options_.max_lost.exceeded_by(summary->lost_total(), capture_->records())) {
     return Error{ErrorKind::kLossy, fmt::format("{} records were lost, more than --max-lost allows",
                                                 text::grouped(summary->lost_total()))};
@@ -386,7 +323,7 @@ Result<int> Recording::run() {
   if (!signals) return signals.error();
   signals_.emplace(std::move(*signals));
   if (Status begun = begin(); !begun) return begun.error();
-  tell_start();
+  words_.start(header_, targets_, plan_.missing().size());
   if (child_) {
     if (StartFailure failure = child_->release()) {
       fmt::print(stderr, "iohops: {}\n", failure.message);
