@@ -74,7 +74,7 @@ test_objects = $(patsubst tests/%.cpp,$(BUILD)/obj/tests/%.o,$(1))
 UNIT_BINS := $(if $(UNIT_PURE),$(BUILD)/unit) $(if $(UNIT_HOST),$(BUILD)/unit-host)
 
 WORKLOADS := $(BUILD)/workloads/io
-BENCH_BIN := $(patsubst tools/bench/%.cpp,$(BUILD)/bench/%,$(wildcard tools/bench/*.cpp))
+BENCH_BIN := $(patsubst tools/bench/%.cpp,$(BUILD)/bench/%,$(filter-out %/loops.cpp,$(wildcard tools/bench/*.cpp)))
 OBJECT_TEST := $(if $(BPF_SRC),$(BUILD)/object/load)
 # The object again, by every other clang of this machine: each makes different code, which the verifier
 # must take too.
@@ -144,7 +144,7 @@ budget: $(OBJECT_TEST) $(OTHER_OBJECTS) ## accept what the verifier walks for ea
 	$(Q)tools/packages vm
 	$(Q)tests/object/budget $(or $(KERNELS),5.10 6.1 6.12 newest)
 
-bench: all $(BENCH_BIN) $(WORKLOADS)   ## what tracing costs, measured on this machine
+bench: all $(BENCH_BIN)               ## what tracing costs here, beside other tools (ARGS=--help; tools/packages peers)
 	$(Q)tools/packages bench
 	$(Q)$(PYTHON) tools/bench/run.py $(ARGS)
 
@@ -297,8 +297,9 @@ $(BUILD)/gen/bench/%.skel.h: $(BUILD)/bench/%.bpf.o
 $(BUILD)/obj/bench/%.o: tools/bench/%.cpp $(BUILD)/flags.cxx | $(PCH_CXX:=.gch) $(patsubst tools/bench/%.bpf.c,$(BUILD)/gen/bench/%.skel.h,$(wildcard tools/bench/*.bpf.c))
 	@mkdir -p $(@D)
 	$(compile)
-$(BUILD)/bench/%: $(BUILD)/obj/bench/%.o
+$(BUILD)/bench/loop: $(BUILD)/obj/bench/loops.o
+$(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
-	$(call say,LINK,bench/$*)$(CXX) $^ $(LIBS) -o $@
+	$(call say,LINK,bench/$*)$(CXX) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -o $@
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
