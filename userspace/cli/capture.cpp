@@ -39,6 +39,12 @@ uint64_t monotonic_ns() {
   return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
 }
 
+int take_precedence() {
+  const int nice = getpriority(PRIO_PROCESS, 0);
+  setpriority(PRIO_PROCESS, 0, -15);
+  return nice;
+}
+
 Capture::Capture(Session& session, Spool& spool, EarlyFilter filter)
     : session_(session), spool_(spool), filter_(std::move(filter)) {}
 

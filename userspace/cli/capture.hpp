@@ -15,6 +15,11 @@ namespace iohops {
 
 uint64_t monotonic_ns();
 
+// This thread, which takes a few percent of a CPU, before others: on a machine with more work than
+// CPUs it must not wait for a turn while the rings fill. Without the right to, it goes on as it is.
+// Gives the priority from before, for threads that it starts.
+int take_precedence();
+
 class Capture {
  public:
   // `filter`: files that it excludes by path are dropped at their source from their name on.

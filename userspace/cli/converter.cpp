@@ -1,5 +1,7 @@
 #include "cli/converter.hpp"
 
+#include <sys/resource.h>
+
 #include <chrono>
 #include <span>
 
@@ -23,8 +25,9 @@ Converter::~Converter() {
   thread_.join();
 }
 
-void Converter::start() {
-  thread_ = std::thread([this] {
+void Converter::start(int nice) {
+  thread_ = std::thread([this, nice] {
+    setpriority(PRIO_PROCESS, 0, nice);
     if (Status status = run(); !status) {
       error_ = status.error();
       spool_.abandon();

@@ -20,7 +20,8 @@ class Converter {
   Converter(Spool& spool, Conversion& conversion, RawWriter* raw, JsonWriter* json);
   ~Converter();
 
-  void start();
+  // `nice` is the priority of its thread, as setpriority(2) takes it.
+  void start(int nice);
   // Any thread: an output failed, there is no point in going on.
   bool failed() const { return failed_.load(std::memory_order_acquire); }
   bool done() const { return done_.load(std::memory_order_acquire); }

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "system/features.hpp"
+#include "system/privileges.hpp"
 #include "system/session.hpp"
 
 namespace iohops {
@@ -45,7 +46,8 @@ void fix_privileges(Diagnosis& diagnosis) {
     diagnosis.fixes.push_back({"missing " + join(privileges.missing), setcap_line()});
   else if (!privileges.wanted.empty())
     diagnosis.fixes.push_back(
-        {"without " + join(privileges.wanted) + " processes of other users cannot be looked up",
+        {"without " + join(privileges.wanted) +
+             " processes of other users cannot be looked up where /proc hides them (hidepid)",
          setcap_line()});
 }
 
@@ -76,6 +78,7 @@ Diagnosis diagnose() {
   Diagnosis diagnosis;
   diagnosis.host = read_host();
   diagnosis.privileges = read_privileges();
+  const RaisedPrivileges raised;
   diagnosis.devices = list_block_devices();
   Result<Features> features = read_features();
   if (features) {

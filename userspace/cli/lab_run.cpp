@@ -68,6 +68,7 @@ class Lab {
 };
 
 Status Lab::load() {
+  const RaisedPrivileges raised;
   Result<Features> features = read_features(CopyHooks::kAuto);
   if (!features) return features.error();
   plan_ = make_plan(*features);
@@ -95,8 +96,7 @@ Status Lab::run_programs() {
     if (!outcome)
       return Error{ErrorKind::kRuntime, "lab: the process that runs the programs has ended early"};
     outcomes_.push_back(*outcome);
-    if (progress)
-      fmt::print(stderr, "\r  {} of {} paths\x1b[K", outcomes_.size(), names_.size());
+    if (progress) fmt::print(stderr, "\r  {} of {} paths\x1b[K", outcomes_.size(), names_.size());
   }
   if (progress) fmt::print(stderr, "\r\x1b[K");
   return {};
@@ -168,7 +168,8 @@ std::vector<ProofRow> Lab::judge_proofs(const LabSink& sink) const {
   std::vector<ProofRow> rows;
   for (size_t i = 0; i < lab_proofs().size(); ++i) {
     const size_t before = 2 * i, after = before + 1;
-    rows.push_back(judge(lab_proofs()[i], sink.advice(before), sink.figures(before), sink.figures(after)));
+    rows.push_back(
+        judge(lab_proofs()[i], sink.advice(before), sink.figures(before), sink.figures(after)));
     for (const size_t program : {before, after}) {
       const lab::Outcome& outcome = outcomes_[program];
       const char* trouble = outcome.failed[0] != '\0' ? outcome.failed : outcome.skipped;
@@ -200,12 +201,14 @@ Result<bool> Lab::tell(const LabSink& sink) const {
   } else {
     const std::vector<LabRow> rows = judge_all(sink);
     text = options_.json ? lab_json(rows, sink.lost()) : lab_table(rows, color, width);
-    fine = std::all_of(rows.begin(), rows.end(), [](const LabRow& row) { return row.verdict.agrees; });
+    fine =
+        std::all_of(rows.begin(), rows.end(), [](const LabRow& row) { return row.verdict.agrees; });
   }
   if (const Result<int> printed = print(text); !printed) return printed.error();
   for (const auto& [cause, count] : sink.lost())
     if (!options_.common.quiet)
-      fmt::print(stderr, "iohops: {} records were lost ({}): figures may be too low\n", count, cause);
+      fmt::print(stderr, "iohops: {} records were lost ({}): figures may be too low\n", count,
+                 cause);
   return fine;
 }
 
@@ -225,6 +228,9 @@ Result<int> Lab::run() {
   header_ = trace_header(options_.common.command_line, "command", {{runner_->pid(), "iohops-lab"}},
                          plan_);
   spool_ = std::make_unique<Spool>(kSpoolMemory, "/var/tmp");
+  spool_->open_file();
+  auto maps_answer = [this] { return session_->maps_answer(); };
+  if (Status given = give_up_privileges(maps_answer); !given) return given.error();
   capture_ = std::make_unique<Capture>(*session_, *spool_, EarlyFilter{});
   start_ns_ = session_->arm();
   capture_->start(start_ns_);

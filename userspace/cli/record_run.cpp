@@ -1,7 +1,6 @@
 // `iohops record`: attach, capture until told to stop or the target is gone, drain, summarise.
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -11,7 +10,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
-#include <set>
 #include <string>
 
 #include "cli/capture.hpp"
@@ -19,6 +17,7 @@
 #include "cli/converter.hpp"
 #include "cli/options.hpp"
 #include "cli/record_words.hpp"
+#include "cli/streams.hpp"
 #include "cli/trace_header.hpp"
 #include "core/form.hpp"
 #include "core/raw.hpp"
@@ -49,7 +48,6 @@ class Recording {
  private:
   Status open_targets();
   Status open_outputs();
-  Result<std::vector<std::string>> find_libraries() const;
   Status load();
   Status begin();
   Status capture();
@@ -88,6 +86,7 @@ Status Recording::open_targets() {
     child_.emplace(std::move(*child));
     return {};
   }
+  const RaisedPrivileges raised;
   for (uint32_t pid : options_.target.pids) {
     Result<TargetProcess> target = open_target(pid);
     if (!target) return target.error();
@@ -126,36 +125,8 @@ std::vector<std::pair<uint32_t, uint64_t>> own_files(const RecordOptions& option
   return files;
 }
 
-// Those of all targets; of a command that has not run yet, the one that we use.
-Result<std::vector<std::string>> Recording::find_libraries() const {
-  std::vector<std::string> libraries;
-  if (targets_.empty()) libraries.push_back(c_library_of(0));
-  for (const TargetProcess& target : targets_) {
-    const std::string library = c_library_of(target.pid);
-    if (library.empty())
-      return Error{ErrorKind::kRuntime,
-                   fmt::format("--stdio: process {} ({}) maps no glibc (libc.so.6): its streams, if "
-                               "it has any, are another library's. Leave --stdio out",
-                               target.pid, text::escape(target.comm))};
-    libraries.push_back(library);
-  }
-  // The same file twice would be probed, and counted, twice.
-  std::set<std::pair<dev_t, ino_t>> seen;
-  std::erase_if(libraries, [&](const std::string& library) {
-    struct stat facts {};
-    return stat(library.c_str(), &facts) != 0 || !seen.emplace(facts.st_dev, facts.st_ino).second;
-  });
-  return libraries;
-}
-
-Error no_streams(const Plan& plan) {
-  std::string reason = "no C library was found";
-  for (const MissingHook& hook : plan.missing())
-    if (hook.hook == kStreams) reason = hook.reason;
-  return {ErrorKind::kKernel, "--stdio: " + reason};
-}
-
 Status Recording::load() {
+  const RaisedPrivileges raised;
   Result<Features> features = read_features(options_.copies);
   if (!features) return features.error();
   plan_ = make_plan(*features);
@@ -171,7 +142,7 @@ Status Recording::load() {
   if (child_) session.pids.push_back(child_->pid());
   session.from_exec = child_.has_value();
   if (options_.stdio) {
-    auto libraries = find_libraries();
+    auto libraries = stream_libraries(targets_);
     if (!libraries) return libraries.error();
     session.libraries = std::move(*libraries);
   }
@@ -207,6 +178,10 @@ Status Recording::begin() {
                    named(targets_, child_ ? &*child_ : nullptr, options_.target.command), plan_);
   const char* directory = std::getenv("TMPDIR");
   spool_ = std::make_unique<Spool>(kSpoolMemory, directory ? directory : "/var/tmp");
+  spool_->open_file();
+  const int nice = take_precedence();
+  auto maps_answer = [this] { return session_->maps_answer(); };
+  if (Status given = give_up_privileges(maps_answer); !given) return given;
   capture_ = std::make_unique<Capture>(*session_, *spool_, filter_);
   start_ns_ = session_->arm();
   capture_->start(start_ns_);
@@ -216,7 +191,7 @@ Status Recording::begin() {
   }
   if (Status begun = conversion_->begin(); !begun) return begun;
   converter_ = std::make_unique<Converter>(*spool_, *conversion_, raw_.get(), json_.get());
-  converter_->start();
+  converter_->start(nice);
   return {};
 }
 
@@ -260,9 +235,6 @@ bool Recording::should_stop(uint64_t now) {
 }
 
 Status Recording::capture() {
-  // This thread only, which takes a few percent of a CPU: on a machine with more work than CPUs it
-  // must not wait for a turn while the rings fill. Without the right to, it goes on as it is.
-  setpriority(PRIO_PROCESS, 0, -15);
   for (;;) {
     const uint64_t now = monotonic_ns();
     if (should_stop(now)) return {};

@@ -13,6 +13,7 @@
 #include "system/devices.hpp"
 #include "system/host.hpp"
 #include "system/output_file.hpp"
+#include "system/privileges.hpp"
 #include "system/process.hpp"
 
 namespace iohops {
@@ -88,7 +89,9 @@ struct Run {
   }
   Result<int> operator()(const TopOptions& options) const { return run_traced(options, run_top); }
   Result<int> operator()(const ReportOptions& options) const { return run_report(options); }
-  Result<int> operator()(const ExplainRequestOptions& options) const { return run_explain(options); }
+  Result<int> operator()(const ExplainRequestOptions& options) const {
+    return run_explain(options);
+  }
   Result<int> operator()(const DiffRunOptions& options) const { return run_diff(options); }
   Result<int> operator()(const ReplayOptions& options) const { return run_replay(options); }
   Result<int> operator()(const DoctorOptions& options) const { return run_doctor(options); }
@@ -110,6 +113,7 @@ Result<int> print(std::string_view text) {
 Result<int> run_print(const PrintOptions& options) { return print(options.text); }
 
 int run_command_line(const std::vector<std::string>& argv) {
+  lower_privileges();
   Parser parser;
   Result<Invocation> invocation = parser.parse(argv);
   const Result<int> outcome =

@@ -98,6 +98,7 @@ Status Top::open_targets() {
     if (!child) return child.error();
     child_.emplace(std::move(*child));
   }
+  const RaisedPrivileges raised;
   for (uint32_t pid : options_.target.pids) {
     Result<TargetProcess> target = open_target(pid);
     if (!target) return target.error();
@@ -107,6 +108,7 @@ Status Top::open_targets() {
 }
 
 Status Top::load() {
+  const RaisedPrivileges raised;
   Result<Features> features = read_features(CopyHooks::kNone);
   if (!features) return features.error();
   Plan plan = make_plan(*features);
@@ -133,8 +135,8 @@ Status Top::open_output() {
     return {};
   }
   guard_.emplace();
-  Result<std::unique_ptr<TopScreen>> screen =
-      TopScreen::open({.color = use_color(options_.common.colored(), STDOUT_FILENO), .utf8 = utf8_});
+  Result<std::unique_ptr<TopScreen>> screen = TopScreen::open(
+      {.color = use_color(options_.common.colored(), STDOUT_FILENO), .utf8 = utf8_});
   if (!screen) return screen.error();
   screen_ = std::move(*screen);
   return {};
@@ -244,6 +246,8 @@ Result<int> Top::run() {
   if (const auto column = parse_top_column(options_.sort))
     model_.sort_by(*column, *column == TopColumn::kPid || *column == TopColumn::kName);
   const std::vector<Device> devices = model_devices(list_block_devices());
+  auto maps_answer = [this] { return session_->maps_answer(); };
+  if (Status given = give_up_privileges(maps_answer); !given) return given.error();
   const uint64_t start_ns = session_->arm();
   names_.emplace(options_.filter, devices, start_ns, model_);
   sampled_ = Clock::now();

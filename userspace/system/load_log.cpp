@@ -1,12 +1,32 @@
 #include "system/load_log.hpp"
 
 #include <bpf/libbpf.h>
+#include <linux/bpf.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
 #include <string_view>
+
+#if LIBBPF_MAJOR_VERSION == 1 && LIBBPF_MINOR_VERSION < 3
+// A type or function that this kernel does not have is looked for in its modules, whose list only
+// CAP_SYS_ADMIN may read. Before 1.3 (libbpf 3f33f9a6b8f7) libbpf takes that refusal for the
+// failure of the load, so that CAP_BPF and CAP_PERFMON would not do. Its calls go through the PLT:
+// this one is found first, and to those who may not ask there are no modules. Where it is not found
+// first, nothing changes.
+extern "C" int bpf_btf_get_next_id(__u32 start_id, __u32* next_id) {
+  bpf_attr attr{};
+  attr.start_id = start_id;
+  const long failed = syscall(SYS_bpf, BPF_BTF_GET_NEXT_ID, &attr, sizeof attr);
+  if (failed == 0) *next_id = attr.next_id;
+  if (failed != 0 && errno == EPERM) errno = ENOENT;  // the end of the list
+  return failed == 0 ? 0 : -errno;
+}
+#endif
 
 namespace iohops {
 namespace {

@@ -1,10 +1,13 @@
 #include "system/privileges.hpp"
 
 #include <sys/capability.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <climits>
+#include <cstring>
 #include <memory>
 #include <type_traits>
 
@@ -13,8 +16,10 @@ namespace {
 
 // Since Linux 5.8 CAP_SYS_ADMIN stands for the first two as well.
 constexpr cap_value_t kNeeded[] = {CAP_BPF, CAP_PERFMON};
-// For the names of files and the processes of other users.
-constexpr cap_value_t kWanted[] = {CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE};
+// For processes of other users that /proc hides (hidepid). Not CAP_DAC_READ_SEARCH: nothing that
+// tracing reads is closed to others (types, sysfs, /proc/PID/stat), and names of files come from
+// the kernel side.
+constexpr cap_value_t kWanted[] = {CAP_SYS_PTRACE};
 
 constexpr ino_t kInitialUserNamespace = 0xEFFFFFFD;  // PROC_USER_INIT_INO, include/linux/proc_ns.h
 
@@ -23,9 +28,14 @@ struct CapFree {
 };
 using Caps = std::unique_ptr<std::remove_pointer_t<cap_t>, CapFree>;
 
-bool effective(const Caps& caps, cap_value_t cap) {
+bool permitted(const Caps& caps, cap_value_t cap) {
   cap_flag_value_t value = CAP_CLEAR;
-  return caps && cap_get_flag(caps.get(), cap, CAP_EFFECTIVE, &value) == 0 && value == CAP_SET;
+  return caps && cap_get_flag(caps.get(), cap, CAP_PERMITTED, &value) == 0 && value == CAP_SET;
+}
+
+Error cannot_give_up() {
+  return {ErrorKind::kRuntime,
+          std::string("cannot give up the capabilities (capset): ") + std::strerror(errno)};
 }
 
 std::string upper_name(cap_value_t cap) {
@@ -49,12 +59,12 @@ std::string quoted(const std::string& word) {
 
 Privileges read_privileges() {
   const Caps caps(cap_get_proc());
-  const bool admin = effective(caps, CAP_SYS_ADMIN);
+  const bool admin = permitted(caps, CAP_SYS_ADMIN);
   Privileges privileges;
   for (cap_value_t cap : kNeeded)
-    if (!admin && !effective(caps, cap)) privileges.missing.push_back(upper_name(cap));
+    if (!admin && !permitted(caps, cap)) privileges.missing.push_back(upper_name(cap));
   for (cap_value_t cap : kWanted)
-    if (!effective(caps, cap)) privileges.wanted.push_back(upper_name(cap));
+    if (!permitted(caps, cap)) privileges.wanted.push_back(upper_name(cap));
   struct stat user_namespace = {};
   privileges.user_namespace = stat("/proc/self/ns/user", &user_namespace) == 0 &&
                               user_namespace.st_ino != kInitialUserNamespace;
@@ -63,12 +73,14 @@ Privileges read_privileges() {
   return privileges;
 }
 
+bool may_probe_programs() { return permitted(Caps(cap_get_proc()), CAP_SYS_ADMIN); }
+
 std::string setcap_line() {
   char path[PATH_MAX];
   const ssize_t length = readlink("/proc/self/exe", path, sizeof path);
   const std::string self =
       length > 0 ? std::string(path, static_cast<size_t>(length)) : std::string("iohops");
-  return "sudo setcap cap_bpf,cap_perfmon,cap_dac_read_search,cap_sys_ptrace+ep " + quoted(self);
+  return "sudo setcap cap_bpf,cap_perfmon,cap_sys_ptrace+ep " + quoted(self);
 }
 
 Status check_privileges() {
@@ -84,6 +96,42 @@ Status check_privileges() {
   return Error{ErrorKind::kPermission, "cannot trace: this needs CAP_BPF and CAP_PERFMON, " +
                                            lacking + ". Run it with sudo, or once:\n  " +
                                            setcap_line()};
+}
+
+void lower_privileges() {
+  if (geteuid() == 0) return;
+  const Caps caps(cap_get_proc());
+  if (caps && cap_clear_flag(caps.get(), CAP_EFFECTIVE) == 0) cap_set_proc(caps.get());
+}
+
+RaisedPrivileges::RaisedPrivileges() : lowered_(geteuid() != 0) {
+  if (!lowered_) return;
+  const Caps caps(cap_get_proc());
+  if (!caps) return;
+  for (cap_value_t cap = 0; cap <= CAP_LAST_CAP; ++cap)
+    if (permitted(caps, cap)) cap_set_flag(caps.get(), CAP_EFFECTIVE, 1, &cap, CAP_SET);
+  cap_set_proc(caps.get());  // if that is refused, so is the load, and says so
+}
+
+RaisedPrivileges::~RaisedPrivileges() {
+  if (lowered_) lower_privileges();
+}
+
+Status give_up_privileges(const std::function<bool()>& maps_answer) {
+  // A command of ours has forked already, and keeps what it was given.
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return cannot_give_up();
+  const Caps before(cap_get_proc());
+  const Caps none(cap_init());
+  if (!before || !none) return cannot_give_up();
+  const cap_value_t one = permitted(before, CAP_BPF) ? CAP_BPF : CAP_SYS_ADMIN;
+  // Permitted only: out of effect, and can be taken back.
+  const Caps idle(cap_init());
+  if (!idle || cap_set_flag(idle.get(), CAP_PERMITTED, 1, &one, CAP_SET) != 0)
+    return cannot_give_up();
+  if (cap_set_proc(idle.get()) != 0) return cannot_give_up();
+  if (maps_answer()) return cap_set_proc(none.get()) == 0 ? Status{} : Status{cannot_give_up()};
+  cap_set_flag(idle.get(), CAP_EFFECTIVE, 1, &one, CAP_SET);
+  return cap_set_proc(idle.get()) == 0 ? Status{} : Status{cannot_give_up()};
 }
 
 }  // namespace iohops

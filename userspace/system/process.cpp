@@ -192,15 +192,26 @@ StartFailure start_failure(const std::string& name, int error, std::string reaso
 
 }  // namespace
 
-std::string c_library_of(uint32_t pid) {
+Result<std::string> c_library_of(uint32_t pid) {
   const std::string process = pid == 0 ? "/proc/self" : "/proc/" + std::to_string(pid);
+  const auto unreachable = [](const std::string& path) {
+    return Error{ErrorKind::kPermission,
+                 "cannot read " + path + ": " + std::strerror(errno) +
+                     " (another user's process needs CAP_SYS_PTRACE): run with sudo"};
+  };
   std::ifstream maps(process + "/maps");
+  if (!maps) return unreachable(process + "/maps");
   for (std::string line; std::getline(maps, line);) {
-    const size_t path = line.find('/');
-    if (path == std::string::npos || !line.ends_with("/libc.so.6")) continue;
-    return (pid == 0 ? "" : process + "/root") + line.substr(path);
+    const size_t at = line.find('/');
+    if (at == std::string::npos || !line.ends_with("/libc.so.6")) continue;
+    const std::string path = (pid == 0 ? "" : process + "/root") + line.substr(at);
+    struct stat facts {};
+    return stat(path.c_str(), &facts) == 0 ? Result<std::string>(path) : unreachable(path);
   }
-  return "";
+  return Error{ErrorKind::kRuntime,
+               (pid == 0 ? "iohops" : "process " + std::to_string(pid)) +
+                   " maps no glibc (libc.so.6): its streams, if it has any, are "
+                   "another library's. Leave --stdio out"};
 }
 
 StartFailure find_command(const std::string& name) {

@@ -31,9 +31,10 @@ Result<TargetProcess> open_target(uint32_t pid);
 // Threads of a process, in the order of /proc; empty if it has ended.
 std::vector<uint32_t> threads_of(uint32_t pid);
 
-// The glibc that a process has mapped, as a path that we can open (another mount namespace included);
-// 0: our own, for a command that has not run yet. Empty: none (static, another C library).
-std::string c_library_of(uint32_t pid);
+// The glibc that a process has mapped, as a path that we can open (another mount namespace
+// included); 0: our own, for a command that has not run yet. Refused where there is none (static,
+// another C library) or where it cannot be reached (4).
+Result<std::string> c_library_of(uint32_t pid);
 
 // How a command could not be started, as shells and env(1) number it: 127 not found, 126 found but
 // not executable, 125 our own failure.

@@ -17,6 +17,7 @@
 #include "iohops.skel.h"
 #include "system/copy_check.hpp"
 #include "system/devices.hpp"
+#include "system/host.hpp"
 #include "system/load_log.hpp"
 #include "system/page_array.hpp"
 #include "system/page_faults.hpp"
@@ -110,9 +111,8 @@ void set_knobs(iohops_bpf& skeleton, const SessionOptions& options, const Plan& 
 
 const ProgramSpec* spec_of(std::string_view program) {
   const auto table = program_table();
-  const auto found = std::find_if(table.begin(), table.end(), [&](const ProgramSpec& spec) {
-    return spec.program == program;
-  });
+  const auto found = std::find_if(table.begin(), table.end(),
+                                  [&](const ProgramSpec& spec) { return spec.program == program; });
   return found == table.end() ? nullptr : &*found;
 }
 
@@ -153,6 +153,13 @@ void learn_page_array(iohops_bpf& skeleton, int ring_fd, Plan& plan) {
 }
 
 Error cannot_load(int error) {
+  if (read_host().lockdown == Lockdown::kConfidentiality) {
+    return {ErrorKind::kKernel,
+            fmt::format(
+                "cannot load the BPF programs: {}: lockdown=confidentiality forbids them to read "
+                "kernel memory. Boot with lockdown=integrity on the kernel command line",
+                verifier_reason(error))};
+  }
   if (error == EPERM || error == EACCES) {
     return {ErrorKind::kPermission,
             fmt::format("the kernel refuses to load BPF programs: {} (iohops doctor tells why)",
@@ -352,6 +359,12 @@ void Session::close_leftovers() {
   if (program < 0) return;  // before 5.14: what is still open then counts as lost
   LIBBPF_OPTS(bpf_test_run_opts, run);
   bpf_prog_test_run_opts(program, &run);
+}
+
+bool Session::maps_answer() const {
+  uint32_t key = 0;
+  return bpf_map_get_next_key(bpf_map__fd(skeleton_->maps.cpu_states), nullptr, &key) == 0 ||
+         errno != EPERM;
 }
 
 KernelCounters Session::counters() const {

@@ -66,6 +66,8 @@ class Session {
   void close_leftovers();
 
   std::vector<RingReader>& rings() { return rings_; }
+  // Whether the kernel still lets this process look into its maps.
+  bool maps_answer() const;
   KernelCounters counters() const;
   size_t bios_in_flight() const;
   bool targets_left() const;  // SCOPE_SET: a traced process is alive

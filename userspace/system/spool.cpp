@@ -39,6 +39,10 @@ Spool::Spool(size_t memory_bytes, std::string directory)
   filling_.reserve(kChunkWords);
 }
 
+void Spool::open_file() {
+  if (Result<UniqueFd> file = unnamed_file(directory_)) file_ = std::move(*file);
+}
+
 Status Spool::append(Record record) {
   const size_t words = record.size() / 8;
   if (filling_.size() + words > kChunkWords) {

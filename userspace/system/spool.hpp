@@ -26,6 +26,9 @@ class Spool {
 
   // `directory` takes the temporary file.
   Spool(size_t memory_bytes, std::string directory);
+  // Opens that file now: later, the process may no longer have the right to. What goes wrong is
+  // told when the file is needed.
+  void open_file();
 
   // Capturing side. An error of append() is final: records after it are lost.
   Status append(Record record);
