@@ -83,44 +83,55 @@ void Orderer::prepare() {
     }
     if (!lane.sorted) {
       std::stable_sort(lane.entries.begin() + static_cast<ptrdiff_t>(lane.head), lane.entries.end(),
-                       before);
+                       before<Entry>);
       lane.sorted = true;
     }
-    if (lane.head < lane.entries.size()) heap_.push_back(static_cast<uint32_t>(i));
+    if (lane.head < lane.entries.size()) heap_.push_back(front(static_cast<uint32_t>(i)));
   }
   std::make_heap(heap_.begin(), heap_.end(),
-                 [this](uint32_t a, uint32_t b) { return before(front(b), front(a)); });
+                 [](const Front& a, const Front& b) { return before(b, a); });
+}
+
+Orderer::Front Orderer::front(uint32_t lane) const {
+  const Entry& entry = lanes_[lane].entries[lanes_[lane].head];
+  return {entry.time_ns, entry.cpu, lane};
 }
 
 // The earliest record if it is due, nullptr otherwise. Its lane moves on.
 const Orderer::Entry* Orderer::next(uint64_t until_ns) {
   if (heap_.empty()) return nullptr;
-  Lane& lane = lanes_[heap_.front()];
-  const Entry& entry = lane.entries[lane.head];
+  const Front first = heap_.front();
   // What is older than the last record handed out is late and waits for nothing.
-  if (entry.time_ns > until_ns && entry.time_ns > released_ns_) return nullptr;
-  released_ns_ = std::max(released_ns_, entry.time_ns);
-  lane.head++;
+  if (first.time_ns > until_ns && first.time_ns > released_ns_) return nullptr;
+  released_ns_ = std::max(released_ns_, first.time_ns);
+  Lane& lane = lanes_[first.lane];
+  const Entry& entry = lane.entries[lane.head++];
   records_--;
-  sift_down();
+  if (lane.head < lane.entries.size()) {
+    const uint32_t place = lane.entries[lane.head].place;
+    __builtin_prefetch(chunks_[place / kChunkUnits].words.get() + place % kChunkUnits);
+    sift_down(front(first.lane));
+  } else if (heap_.size() > 1) {
+    const Front last = heap_.back();
+    heap_.pop_back();
+    sift_down(last);
+  } else {
+    heap_.clear();
+  }
   return &entry;
 }
 
-// Restores the heap after the front of its first lane has changed.
-void Orderer::sift_down() {
-  if (lanes_[heap_.front()].head == lanes_[heap_.front()].entries.size()) {
-    heap_.front() = heap_.back();
-    heap_.pop_back();
+// Puts `front` in the place of the first lane's and restores the heap.
+void Orderer::sift_down(Front front) {
+  const size_t size = heap_.size();
+  size_t at = 0;
+  for (size_t child = 1; child < size; child = 2 * at + 1) {
+    if (child + 1 < size && before(heap_[child + 1], heap_[child])) child++;
+    if (!before(heap_[child], front)) break;
+    heap_[at] = heap_[child];
+    at = child;
   }
-  for (size_t at = 0;;) {
-    size_t least = at;
-    for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < heap_.size(); child++) {
-      if (before(front(heap_[child]), front(heap_[least]))) least = child;
-    }
-    if (least == at) return;
-    std::swap(heap_[at], heap_[least]);
-    at = least;
-  }
+  heap_[at] = front;
 }
 
 Record Orderer::bytes_at(uint32_t place) const {
