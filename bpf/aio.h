@@ -37,15 +37,16 @@ struct user_event {
 };
 enum { COMMAND_PREADV = 7, COMMAND_PWRITEV = 8 };
 
-/* Global functions, verified once and not in each round of a loop. */
-__noinline __weak int submit_iocb(u64 address)
+/* Global functions, verified once and not in each round of a loop. `pointer`: to the application's pointer. */
+__noinline __weak int submit_iocb(u64 pointer)
 {
 	struct task_struct *task = current_task();
 	struct thread_state *thread = find_thread(task_field(task, pid)), *request;
-	struct ring_key key = { .address = address };
+	struct ring_key key = {};
 	struct user_iocb iocb = {};
 
-	if (!thread || bpf_probe_read_user(&iocb, sizeof(iocb), (void *)address))
+	bpf_probe_read_user(&key.address, sizeof(key.address), (void *)pointer);
+	if (!thread || bpf_probe_read_user(&iocb, sizeof(iocb), (void *)key.address))
 		return 0;
 	if (!(aio_ops >> (iocb.command & 15) & 1))
 		return 0;
@@ -69,11 +70,12 @@ __noinline __weak int submit_iocb(u64 address)
 }
 
 /* It was not taken: as if it had never been asked for. */
-__noinline __weak int drop_iocb(u64 address, u32 tgid)
+__noinline __weak int drop_iocb(u64 pointer, u32 tgid)
 {
-	struct ring_key key = { .address = address, .tgid = tgid };
+	struct ring_key key = { .tgid = tgid };
 	struct cpu_state *cpu = this_cpu_state();
 
+	bpf_probe_read_user(&key.address, sizeof(key.address), (void *)pointer);
 	if (!bpf_map_delete_elem(&ring_requests, &key) && cpu)
 		cpu->requests_entered--;
 	return 0;
@@ -98,14 +100,12 @@ __noinline __weak int collect_event(u64 address, u32 tgid)
 
 static __noinline void submit_batch(struct thread_state *thread)
 {
-	u64 array = thread->argument, count = thread->requested, iocb;
+	u64 array = thread->argument, count = thread->requested;
 
 	for (u32 i = 0; i < MAX_BATCH; i++) {
 		if (i >= count)
 			break;
-		iocb = 0;
-		bpf_probe_read_user(&iocb, sizeof(iocb), (void *)(array + i * sizeof(iocb)));
-		submit_iocb(iocb);
+		submit_iocb(array + i * sizeof(u64));
 	}
 	if (count > MAX_BATCH)
 		count_loss(WIRE_LOSS_RINGS_FULL);
@@ -115,16 +115,14 @@ static __noinline void submit_batch(struct thread_state *thread)
 
 static __noinline void end_batch(struct thread_state *thread, s64 taken)
 {
-	u64 array = thread->argument, first = taken > 0 ? taken : 0, iocb;
+	u64 array = thread->argument, first = taken > 0 ? taken : 0;
 	s64 left = thread->requested - first;
 
-	array += first * sizeof(iocb); /* no test inside the loop: the verifier walks both ways each time */
+	array += first * sizeof(u64); /* no test inside the loop: the verifier walks both ways each time */
 	for (u32 i = 0; i < MAX_BATCH; i++) {
 		if (i >= left)
 			break;
-		iocb = 0;
-		bpf_probe_read_user(&iocb, sizeof(iocb), (void *)(array + i * sizeof(iocb)));
-		drop_iocb(iocb, thread->tgid);
+		drop_iocb(array + i * sizeof(u64), thread->tgid);
 	}
 }
 

@@ -20,13 +20,13 @@
 
 static __always_inline int queue_bio(struct bio *bio)
 {
+	u32 dev = at_once(bio_dev(bio));
 	struct task_struct *task = current_task();
 	struct bio_state new = {};
 	struct wire_bio_part *part = &new.part;
 	bool traced = is_traced(task_field(task, tgid)) && !(task_field(task, flags) & PF_KTHREAD);
 	struct thread_state *state = traced ? find_open(task) : NULL;
 	u64 key = (u64)bio;
-
 	if (!armed)
 		return 0;
 	part->bytes = bio->bi_iter.bi_size;
@@ -37,7 +37,7 @@ static __always_inline int queue_bio(struct bio *bio)
 	if (is_own_output(part))
 		return 0;
 	part->queue_ns = bpf_ktime_get_ns();
-	part->origin_dev = bio_dev(bio);
+	part->origin_dev = dev;
 	if (traced) {
 		part->owner.tgid = task_field(task, tgid);
 		part->owner.tid = task_field(task, pid);

@@ -66,10 +66,10 @@ static __always_inline int add_pages(struct thread_state *state, struct inode *i
 SEC("?tp_btf/mm_filemap_add_to_page_cache")
 int BPF_PROG(cache_add, struct folio *folio)
 {
+	struct address_space *mapping = at_once(folio->mapping);
 	struct thread_state *state = find_open(current_task());
 
-	return state ? add_pages(state, folio->mapping->host, BPF_CORE_READ(folio, mapping, host), folio->index,
-				 folio_pages(folio), true)
+	return state ? add_pages(state, mapping->host, BPF_CORE_READ(mapping, host), folio->index, folio_pages(folio), true)
 		     : 0;
 }
 

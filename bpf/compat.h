@@ -30,6 +30,16 @@
 #define syscall_arg5(regs) ((regs)->regs[5])
 #endif
 
+/* A pointer read out of one that the verifier trusts (`current`, a tracepoint's argument) makes it look for names
+ * in all of the kernel's types (6.2 to 6.18: 1 to 2 ms), each time that it gets there. So it is read where only one
+ * path leads, or without trust: out of a cast or by a probe read. */
+#define at_once(value)                        \
+	({                                    \
+		typeof(value) early = value;  \
+		barrier_var(early);           \
+		early;                        \
+	})
+
 const volatile bool can_type_task __weak = false; /* a knob: bpf_get_current_task_btf is there (5.11) */
 
 /* `current`: with types, or before 5.11 as a number, whose fields are probe reads (20 ns each). */

@@ -35,21 +35,21 @@ static __always_inline void emit_thread(struct task_struct *task, const char *co
 	submit(record);
 }
 
-static __always_inline void emit_process(struct task_struct *leader, u32 event)
+/* By probe reads: rare, and the verifier is quick with them (at_once). */
+static __noinline __attribute__((unused)) void emit_process(struct task_struct *task, u32 event)
 {
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
 	struct wire_process *record =
 		reserve(sizeof(*record), WIRE_PROCESS, bpf_ktime_get_ns(), WIRE_LOSS_RING_NAME);
 
 	if (!record)
 		return;
-	struct task_struct *parent = task_field(leader, real_parent);
-
-	record->tgid = task_field(leader, tgid);
+	record->tgid = BPF_CORE_READ(leader, tgid);
 	record->ns_tgid = innermost(leader);
-	record->parent = task_field(parent, tgid);
+	record->parent = BPF_CORE_READ(leader, real_parent, tgid);
 	record->event = event;
-	record->start_boot_ns = task_field(leader, start_boottime);
-	bpf_probe_read_kernel_str(record->comm, sizeof(record->comm), leader->comm);
+	record->start_boot_ns = BPF_CORE_READ(leader, start_boottime);
+	BPF_CORE_READ_STR_INTO(&record->comm, leader, comm);
 	submit(record);
 }
 

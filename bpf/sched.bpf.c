@@ -150,7 +150,7 @@ static __always_inline void end_process(struct task_struct *task)
 
 	if (record) {
 		record->tgid = tgid;
-		record->exit_code = task->signal->group_exit_code ?: task->exit_code;
+		record->exit_code = BPF_CORE_READ(task, signal, group_exit_code) ?: task->exit_code;
 		submit(record);
 	}
 	bpf_map_delete_elem(&named_processes, &tgid);
@@ -176,7 +176,7 @@ int BPF_PROG(sched_exit, struct task_struct *task)
 			close_request(state, bpf_ktime_get_ns(), 0, state->offset, WIRE_REQUEST_ABORTED);
 		remove_thread(task->pid);
 	}
-	if (task->signal->live.counter == 0)
+	if (BPF_CORE_READ(task, signal, live.counter) == 0)
 		end_process(task);
 	return 0;
 }

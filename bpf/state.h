@@ -316,6 +316,8 @@ struct {
 struct file_scratch {
 	u32 busy;
 	u32 used; /* bytes of path */
+	u64 dentry, mount, root; /* where it stands: add_step() */
+	u64 partial;
 	char record[sizeof(struct wire_file)];
 	char path[PATH_ROOM]; /* wire_file.path */
 };

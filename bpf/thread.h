@@ -27,7 +27,7 @@ static __noinline struct thread_state *add_thread(struct task_struct *task)
 	state->tgid = tgid;
 	state->tid = tid;
 	if (bpf_map_update_elem(&named_processes, &tgid, &tid, BPF_NOEXIST) == 0)
-		emit_process(task_field(task, group_leader), WIRE_PROCESS_SEEN);
+		emit_process(task, WIRE_PROCESS_SEEN);
 	emit_thread(task, task->comm);
 	return state;
 }

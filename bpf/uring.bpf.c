@@ -225,7 +225,7 @@ static __noinline void resolve_fixed(struct thread_state *request, struct thread
 {
 	u32 slot = request->fd & (KNOWN_FILES - 1), index = request->fd;
 	struct known_file *known = &thread->known[slot];
-	u64 file = fixed_file(req->ctx, index);
+	u64 file = fixed_file(BPF_CORE_READ(req, ctx), index);
 
 	if (!file) {
 		request->flags |= WIRE_REQUEST_FILE_UNKNOWN;
@@ -273,7 +273,8 @@ static __always_inline int submitted(struct io_kiocb *req)
 	else
 		resolve_request(request, thread, task);
 	if (is_multishot(request, req)) {
-		struct shot_key shot = { .ctx = (u64)req->ctx, .user_data = req->cqe.user_data };
+		struct shot_key shot = { .ctx = (u64)BPF_CORE_READ(req, ctx),
+					.user_data = req->cqe.user_data };
 
 		request->flags |= WIRE_REQUEST_MULTISHOT;
 		bpf_map_update_elem(&shots, &shot, &key, BPF_ANY);
