@@ -5,10 +5,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 namespace iohops {
+
+// With its head, up to a page's end: wire_header.size has 16 bits.
+constexpr uint64_t kLongestRecord = uint64_t{128} << 10;
 
 void RingReader::Unmap::operator()(void* memory) const { munmap(memory, bytes); }
 
@@ -23,11 +27,13 @@ Result<RingReader> RingReader::create(uint64_t bytes) {
                     std::strerror(errno))};
   }
   // The first page holds the consumer's position and is writable; the second holds the producer's,
-  // and the data follow, mapped twice so that a record that wraps around is contiguous.
+  // and the data follow, twice, so that a record that wraps around is contiguous. Of the second
+  // time only what a record can reach is mapped: the kernel maps it all at once, and counts it as
+  // resident.
   const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   void* consumer = mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_SHARED, ring.fd(), 0);
   if (consumer != MAP_FAILED) ring.consumer_page_ = Mapping(consumer, Unmap{.bytes = page});
-  const size_t size = page + 2 * bytes;
+  const size_t size = page + bytes + std::min(bytes, kLongestRecord);
   void* data = mmap(nullptr, size, PROT_READ, MAP_SHARED, ring.fd(), static_cast<off_t>(page));
   if (data != MAP_FAILED) ring.data_pages_ = Mapping(data, Unmap{.bytes = size});
   if (consumer == MAP_FAILED || data == MAP_FAILED) {

@@ -21,6 +21,7 @@
 #include "system/load_log.hpp"
 #include "system/page_array.hpp"
 #include "system/page_faults.hpp"
+#include "system/ring_set.hpp"
 #include "system/syscalls.hpp"
 
 namespace iohops {
@@ -30,15 +31,12 @@ uint64_t nanoseconds(const timespec& time) {
   return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(time.tv_nsec);
 }
 
-uint32_t ring_count() {
-  const int cpus = std::max(1, libbpf_num_possible_cpus());
-  return std::min(std::bit_ceil(static_cast<uint32_t>(cpus)), 64u);
-}
+constexpr uint32_t kRings = 64;  // RINGS of bpf/state.h
 
 // 8 MiB hold 80 ms of the fastest single process measured (1 M requests/s); many CPUs share 256
 // MiB.
 uint64_t default_ring_bytes() {
-  return std::clamp(std::bit_floor((uint64_t{256} << 20) / ring_count()), uint64_t{1} << 20,
+  return std::clamp(std::bit_floor((uint64_t{256} << 20) / RingSet::count(kRings)), uint64_t{1} << 20,
                     uint64_t{8} << 20);
 }
 
@@ -84,7 +82,7 @@ void set_knobs(iohops_bpf& skeleton, const SessionOptions& options, const Plan& 
   knobs.tally = options.tally;
   knobs.self_tgid = static_cast<uint32_t>(getpid());
   knobs.self_netns = network_namespace();
-  knobs.ring_mask = ring_count() - 1;
+  knobs.ring_mask = RingSet::count(kRings) - 1;
   knobs.page_shift =
       static_cast<uint32_t>(std::countr_zero(static_cast<uint64_t>(sysconf(_SC_PAGESIZE))));
   knobs.can_type_task = plan.uses("bpf_get_current_task_btf");
@@ -188,6 +186,8 @@ Result<std::unique_ptr<Session>> Session::load(const SessionOptions& options, Pl
   if (options.filter.wants_op && !options.filter.wants_op(op_name(WIRE_OP_PAGE_FAULT)))
     plan.leave_page_faults_out();
   if (options.tally) plan.leave_copies_out("");  // top derives them: it must cost less
+  auto rings = RingSet::create(kRings, options.ring_bytes.value_or(default_ring_bytes()));
+  if (!rings) return rings.error();
   // One refused program fails the whole object: leave it out and try again.
   for (;;) {
     begin_load_log();
@@ -195,6 +195,7 @@ Result<std::unique_ptr<Session>> Session::load(const SessionOptions& options, Pl
     if (!session->skeleton_) return cannot_load(errno);
     set_knobs(*session->skeleton_, options, plan);
     choose_programs(*session->skeleton_, plan);
+    if (bpf_map__reuse_fd(session->skeleton_->maps.rings, rings->map_fd())) return cannot_load(errno);
     const int failed = iohops_bpf__load(session->skeleton_.get());
     if (!failed) break;
     const std::string program = refused_program();
@@ -202,28 +203,14 @@ Result<std::unique_ptr<Session>> Session::load(const SessionOptions& options, Pl
     plan.disable(program, "the kernel refused it: " + verifier_reason(-failed));
     if (!plan.possible()) return cannot_load(-failed);
   }
-  if (Status opened = session->open_rings(options); !opened) return opened.error();
+  auto filled = rings->finish();
+  if (!filled) return filled.error();
+  session->rings_ = std::move(*filled);
   learn_page_array(*session->skeleton_, session->rings_.front().fd(), plan);
   return session;
 }
 
 Session::~Session() { detach(); }
-
-Status Session::open_rings(const SessionOptions& options) {
-  const uint64_t bytes = options.ring_bytes.value_or(default_ring_bytes());
-  const int outer = bpf_map__fd(skeleton_->maps.rings);
-  for (uint32_t i = 0; i < ring_count(); i++) {
-    Result<RingReader> ring = RingReader::create(bytes);
-    if (!ring) return ring.error();
-    const int fd = ring->fd();
-    if (bpf_map_update_elem(outer, &i, &fd, BPF_ANY)) {
-      return Error{ErrorKind::kKernel, fmt::format("cannot hand ring {} to the BPF programs: {}", i,
-                                                   std::strerror(errno))};
-    }
-    rings_.push_back(std::move(*ring));
-  }
-  return {};
-}
 
 Status Session::attach(Plan& plan) {
   // Ends of life first, beginnings last: what is seen to begin is seen to end.

@@ -91,7 +91,6 @@ class Session {
 
  private:
   Session() = default;
-  Status open_rings(const SessionOptions& options);
   void attach_page_faults(const bpf_program* program, Plan& plan);
   void attach_streams(const bpf_program* program, Plan& plan);
   void check_copies(Plan& plan);
