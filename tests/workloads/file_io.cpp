@@ -1,9 +1,11 @@
 // Reads and writes of one file: hot, cold, direct, at the edges.
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <numeric>
 #include <random>
 
@@ -174,6 +176,32 @@ void devices(Run& run) {
   run.stop();
 }
 
+// Reads a cached page for COUNT milliseconds, in real time where that is allowed, so that a gap is
+// what happened to it and not somebody else's turn: how long it was away at most.
+void steady(Run& run) {
+  using Clock = std::chrono::steady_clock;
+  const Options& o = run.options;
+  const int fd = open_filled(o, O_RDONLY, Cache::kWarm);
+  Aligned buffer(o.block);
+  sched_param parameter = {};
+  parameter.sched_priority = 1;
+  run.facts["real_time"] = sched_setscheduler(0, SCHED_FIFO, &parameter) == 0;
+  run.start();
+  Clock::duration gap{};
+  int64_t reads = 0;
+  const Clock::time_point begin = Clock::now();
+  const Clock::time_point end = begin + std::chrono::milliseconds(o.count);
+  for (Clock::time_point before = begin; before < end; ++reads) {
+    if (::pread(fd, buffer.data(), o.block, 0) != static_cast<ssize_t>(o.block)) fail("pread");
+    const Clock::time_point now = Clock::now();
+    gap = std::max(gap, now - before);
+    before = now;
+  }
+  run.facts["reads"] = reads;
+  run.facts["largest_gap_us"] = std::chrono::duration_cast<std::chrono::microseconds>(gap).count();
+  run.stop();
+}
+
 // A little of everything, for people: the same file cold, hot and direct, and a second one written.
 void tour(Run& run) {
   const Options& o = run.options;
@@ -200,6 +228,7 @@ void tour(Run& run) {
 
 const std::vector<Entry> kFileModes = {
     {"hot_pread", hot_pread, "COUNT preads of pages in the cache"},
+    {"steady", steady, "preads for COUNT ms, and the largest gap between two"},
     {"cold_sequential", cold_sequential, "the whole file by read, nothing cached"},
     {"cold_random", cold_random, "COUNT distinct blocks in random order, no readahead"},
     {"buffered_write", buffered_write, "COUNT writes to an empty file"},

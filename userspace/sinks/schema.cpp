@@ -362,7 +362,7 @@ constexpr std::string_view kSchema = R"json({
           "properties": {"total": {"$ref": "#/$defs/count"}, "by_cause": {"type": "object", "additionalProperties": {"$ref": "#/$defs/count"}}}
         },
         "overhead": {
-          "description": "bpf_ns: run time of the programs in the kernel, null: not measured; cpu_percent: of the collector, of one CPU", "type": "object", "required": ["bpf_ns", "cpu_percent", "events", "ring_peak_percent"],
+          "description": "bpf_ns: run time of the programs in the kernel, for every process that met them, null: not measured (kernel.bpf_stats_enabled is off); cpu_percent: of the collector while it traced, of one CPU", "type": "object", "required": ["bpf_ns", "cpu_percent", "events", "ring_peak_percent"],
           "properties": {"bpf_ns": {"$ref": "#/$defs/count_or_null"}, "cpu_percent": {"type": "number", "minimum": 0}, "events": {"$ref": "#/$defs/count"}, "ring_peak_percent": {"type": "number", "minimum": 0}}
         }
       }
