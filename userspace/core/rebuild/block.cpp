@@ -307,6 +307,7 @@ Status release_if_resolved(RebuildState& s, uint32_t slot) {
 }
 
 Status on_transfer(RebuildState& s, const wire_transfer& record) {
+  if (!s.transfers.is_new(record.id)) return {};
   const uint32_t slot = s.transfers.open(record);
   PendingTransfer& transfer = s.transfers[slot];
   const bool* dma = s.device_dma.find(record.dev);

@@ -10,6 +10,18 @@ void TransferTable::keep(uint64_t transfer, const wire_bio_part& bio) {
   kept_.push_back({transfer, bio});
 }
 
+bool TransferTable::is_new(uint64_t transfer) {
+  const size_t known = told_.size();
+  told_[transfer] = true;
+  if (told_.size() == known) return false;
+  told_order_.push_back(transfer);
+  if (told_order_.size() > kRemembered) {
+    told_.erase(told_order_.front());
+    told_order_.pop_front();
+  }
+  return true;
+}
+
 uint32_t TransferTable::open(const wire_transfer& record) {
   uint32_t slot;
   if (free_.empty()) {

@@ -47,6 +47,8 @@ class TransferTable {
  public:
   // A bio of a transfer whose own record is still to come. Bounded: the oldest is forgotten.
   void keep(uint64_t transfer, const wire_bio_part& bio);
+  // False: a transfer of this id was told not long ago. To count it again would double its bytes.
+  bool is_new(uint64_t transfer);
   // A slot for the transfer with all its parts, the kept ones included.
   uint32_t open(const wire_transfer& record);
   PendingTransfer& operator[](uint32_t slot) { return slots_[slot]; }
@@ -54,6 +56,7 @@ class TransferTable {
 
  private:
   static constexpr size_t kMaxKept = 4096;  // more only after their transfers were lost
+  static constexpr size_t kRemembered = 4096;
   struct Kept {
     uint64_t transfer;
     wire_bio_part bio;
@@ -62,6 +65,8 @@ class TransferTable {
   std::deque<PendingTransfer> slots_;
   std::vector<uint32_t> free_;
   std::deque<Kept> kept_;
+  FlatMap<uint64_t, bool> told_;
+  std::deque<uint64_t> told_order_;  // the oldest first
 };
 
 }  // namespace iohops
