@@ -74,6 +74,7 @@ test_objects = $(patsubst tests/%.cpp,$(BUILD)/obj/tests/%.o,$(1))
 UNIT_BINS := $(if $(UNIT_PURE),$(BUILD)/unit) $(if $(UNIT_HOST),$(BUILD)/unit-host)
 
 WORKLOADS := $(BUILD)/workloads/io
+STREAMS := $(BUILD)/stress/streams
 BENCH_BIN := $(patsubst tools/bench/%.cpp,$(BUILD)/bench/%,$(filter-out %/loops.cpp,$(wildcard tools/bench/*.cpp)))
 OBJECT_TEST := $(if $(BPF_SRC),$(BUILD)/object/load)
 # The object again, by every other clang of this machine: each makes different code, which the verifier
@@ -104,7 +105,7 @@ bpf: $(SKELS)                          ## build the BPF object and its skeleton
 demo: all $(BUILD)/workloads/io        ## trace a small workload by its PID and print the report; VM=1: in a guest
 	$(Q)tools/demo/$(if $(VM_WANTED),guest,run) $(BUILD)/iohops $(BUILD)/workloads/io
 
-check: all $(if $(VM_WANTED),vm-kernels) $(CHECK_OK) $(UNIT_BINS) $(OBJECT_TEST) $(OTHER_OBJECTS) $(WORKLOADS) ## every test that this host can run; VM=1: and make vm
+check: all $(if $(VM_WANTED),vm-kernels) $(CHECK_OK) $(UNIT_BINS) $(OBJECT_TEST) $(OTHER_OBJECTS) $(WORKLOADS) $(STREAMS) ## every test that this host can run; VM=1: and make vm
 	$(Q)tools/check-layers $(BUILD)/obj
 	$(Q)$(PYTHON) tools/check-includes
 	$(Q)$(PYTHON) tests/run unit object live $(if $(VM_WANTED),vm)
@@ -115,10 +116,10 @@ unit: $(CHECK_OK) $(UNIT_BINS)         ## unit and golden tests only
 object: $(CHECK_OK) $(OBJECT_TEST) $(OTHER_OBJECTS) ## load every BPF program through this kernel's verifier
 	$(Q)$(PYTHON) tests/run object
 
-live: all $(CHECK_OK) $(OBJECT_TEST) $(WORKLOADS)     ## trace real programs on this kernel (T=NAME: only those that match)
+live: all $(CHECK_OK) $(OBJECT_TEST) $(WORKLOADS) $(STREAMS) ## trace real programs on this kernel (T=NAME: only those that match)
 	$(Q)$(PYTHON) tests/run live $(T)
 
-stress: all $(CHECK_OK) $(OBJECT_TEST) $(WORKLOADS)   ## the tests of tests/stress in full: hours (T=NAME, TIMES=N instead of their own counts)
+stress: all $(CHECK_OK) $(OBJECT_TEST) $(WORKLOADS) $(STREAMS) ## the tests of tests/stress in full: hours (T=NAME, TIMES=N instead of their own counts)
 	$(Q)TIMES=$(TIMES) $(PYTHON) tests/run stress $(T)
 
 # Downloads while others compile. What cannot be had is told by the test that wants it.
@@ -277,6 +278,10 @@ $(BUILD)/obj/tests/workloads/%.o: tests/workloads/%.cpp $(BUILD)/flags.cxx | $(P
 $(BUILD)/workloads/io: $(call test_objects,$(wildcard tests/workloads/*.cpp))
 	@mkdir -p $(@D)
 	$(call say,LINK,workloads/io)$(CXX) $^ -lpthread -o $@
+
+$(BUILD)/stress/streams: $(BUILD)/obj/tests/stress/streams.o $(BUILD)/obj/tests/unit/json_trace.o $(BUILD)/libsinks.a $(BUILD)/libcore.a
+	@mkdir -p $(@D)
+	$(call say,LINK,stress/streams)$(CXX) $^ $(PURE_LIBS) -o $@
 
 OBJECT_OBJ := $(call test_objects,$(wildcard tests/object/*.cpp))
 $(OBJECT_OBJ): private CXXFLAGS += -DIOHOPS_BPF_CLANG='"$(clang_major)"'

@@ -45,8 +45,8 @@ int take_precedence() {
   return nice;
 }
 
-Capture::Capture(Session& session, Spool& spool, EarlyFilter filter)
-    : session_(session), spool_(spool), filter_(std::move(filter)) {}
+Capture::Capture(Session& session, Spool& spool, EarlyFilter filter, size_t order_bytes)
+    : session_(session), spool_(spool), filter_(std::move(filter)), orderer_(order_bytes) {}
 
 void Capture::start(uint64_t start_ns) {
   start_ns_ = start_ns;

@@ -23,7 +23,9 @@ int take_precedence();
 class Capture {
  public:
   // `filter`: files that it excludes by path are dropped at their source from their name on.
-  Capture(Session& session, Spool& spool, EarlyFilter filter);
+  // `order_bytes` bound what waits to be put in order.
+  Capture(Session& session, Spool& spool, EarlyFilter filter,
+          size_t order_bytes = size_t{64} << 20);
 
   void start(uint64_t start_ns);
   // One round. Tells how long to wait before the next, in milliseconds.

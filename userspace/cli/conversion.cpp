@@ -12,8 +12,10 @@ std::vector<Sink*> outputs(JsonWriter* json, std::vector<Sink*> sinks) {
 
 }  // namespace
 
-RebuildContext rebuild_context(const Header& header, uint64_t start_ns) {
+RebuildContext rebuild_context(const Header& header, uint64_t start_ns,
+                               const RebuildLimits& limits) {
   RebuildContext context;
+  static_cast<RebuildLimits&>(context) = limits;
   context.start_ns = start_ns;
   context.page_size = header.page_size;
   context.machine = header.machine;
@@ -46,13 +48,13 @@ const char* stop_reason(uint32_t reason) {
 }  // namespace
 
 Conversion::Conversion(const Header& header, uint64_t start_ns, const Filter& filter,
-                       JsonWriter* json)
+                       JsonWriter* json, const MemoryShares& memory)
     : header_(header),
       start_ns_(start_ns),
       json_(json),
       fanout_(outputs(json, {&summarizer_, &advisor_, &counting_})),
-      filter_(filter, fanout_),
-      rebuilder_(rebuild_context(header, start_ns),
+      filter_(filter, fanout_, memory.filter),
+      rebuilder_(rebuild_context(header, start_ns, memory.rebuild),
                  filter.empty() ? static_cast<Sink&>(fanout_) : static_cast<Sink&>(filter_)) {}
 
 Status Conversion::begin() {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "cli/memory.hpp"
 #include "core/advice/advisor.hpp"
 #include "core/decode.hpp"
 #include "core/filter.hpp"
@@ -19,12 +20,14 @@
 namespace iohops {
 
 // What the rebuild needs to know of the traced machine.
-RebuildContext rebuild_context(const Header& header, uint64_t start_ns);
+RebuildContext rebuild_context(const Header& header, uint64_t start_ns,
+                               const RebuildLimits& limits = {});
 
 class Conversion {
  public:
   // `json` may be null (only the summary is wanted) and outlives this.
-  Conversion(const Header& header, uint64_t start_ns, const Filter& filter, JsonWriter* json);
+  Conversion(const Header& header, uint64_t start_ns, const Filter& filter, JsonWriter* json,
+             const MemoryShares& memory = {});
 
   Status begin();  // hands the header on
   Status feed(Record record) { return rebuilder_.feed(record); }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/memory.hpp"
 #include "core/copies.hpp"
 #include "core/filter.hpp"
 #include "core/result.hpp"
@@ -61,6 +62,7 @@ struct RecordOptions {
   CopyHooks copies = CopyHooks::kAuto;
   bool stdio = false;  // watch the C library's streams
   std::optional<uint64_t> ring_bytes;  // of one ring, a power of two; unset: the default
+  uint64_t max_memory = kDefaultMemory;
 };
 
 struct TopOptions {
@@ -103,6 +105,7 @@ struct ReplayOptions {
   Filter filter;
   std::string input;  // raw recording
   std::string output;
+  uint64_t max_memory = kDefaultMemory;
 };
 
 struct DoctorOptions {

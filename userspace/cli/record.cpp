@@ -19,7 +19,7 @@ struct Arguments {
   CommonArguments common;
   TargetArguments target;
   FilterArguments filter;
-  std::string duration, output, raw, max_lost, ring;
+  std::string duration, output, raw, max_lost, ring, max_mem;
   std::string copies = "auto";
   bool stdio = false;
 };
@@ -72,6 +72,9 @@ Result<Invocation> finish(const Arguments& arguments, const Surroundings& surrou
                                                    : CopyHooks::kAuto;
   options.stdio = arguments.stdio;
   if (Status ring = finish_ring(arguments.ring, options); !ring) return ring.error();
+  auto memory = parse_max_mem(arguments.max_mem);
+  if (!memory) return memory.error();
+  options.max_memory = *memory;
   if (Status outputs = finish_outputs(arguments, options); !outputs) return outputs.error();
   return Invocation(std::move(options));
 }
@@ -103,6 +106,8 @@ when the recording ends goes on.)help");
             {"N|N%", "LIMIT"});
   add_value(app, "--ring", arguments->ring, "size of each CPU's ring buffer, if records are lost",
             {"SIZE", "SIZE"});
+  add_value(app, "--max-mem", arguments->max_mem,
+            "memory to take at most; what goes beyond is counted as lost (512M)", {"SIZE", "SIZE"});
   add_choice(app, "--copies", arguments->copies, "how to know CPU copies: hooks, or derive them",
              {"auto", "fexit", "kprobe", "derived"});
   add_flag(app, "--stdio", arguments->stdio,

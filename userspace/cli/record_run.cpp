@@ -17,6 +17,7 @@
 #include "cli/converter.hpp"
 #include "cli/options.hpp"
 #include "cli/record_words.hpp"
+#include "cli/run.hpp"
 #include "cli/streams.hpp"
 #include "cli/trace_header.hpp"
 #include "core/form.hpp"
@@ -182,10 +183,12 @@ Status Recording::begin() {
   const int nice = take_precedence();
   auto maps_answer = [this] { return session_->maps_answer(); };
   if (Status given = give_up_privileges(maps_answer); !given) return given;
-  capture_ = std::make_unique<Capture>(*session_, *spool_, filter_);
+  const MemoryShares shares = share_memory(options_.max_memory, true, !options_.filter.empty());
+  capture_ = std::make_unique<Capture>(*session_, *spool_, filter_, shares.order_bytes);
   start_ns_ = session_->arm();
   capture_->start(start_ns_);
-  conversion_ = std::make_unique<Conversion>(header_, start_ns_, options_.filter, json_.get());
+  conversion_ =
+      std::make_unique<Conversion>(header_, start_ns_, options_.filter, json_.get(), shares);
   if (raw_) {
     if (Status begun = raw_->begin(header_json(header_), start_ns_); !begun) return begun;
   }
@@ -298,7 +301,7 @@ Result<int> Recording::run() {
   words_.start(header_, targets_, plan_.missing().size());
   if (child_) {
     if (StartFailure failure = child_->release()) {
-      fmt::print(stderr, "iohops: {}\n", failure.message);
+      tell(failure.message);
       return failure.exit_code;
     }
   }

@@ -22,7 +22,7 @@ namespace {
 struct Arguments {
   CommonArguments common;
   FilterArguments filter;
-  std::string input, output;
+  std::string input, output, max_mem;
 };
 
 Result<Invocation> finish(const Arguments& arguments, const Surroundings& surroundings) {
@@ -40,6 +40,9 @@ Result<Invocation> finish(const Arguments& arguments, const Surroundings& surrou
   if (!form) return form.error();
   options.input = arguments.input;
   options.output = arguments.output;
+  auto memory = parse_max_mem(arguments.max_mem);
+  if (!memory) return memory.error();
+  options.max_memory = *memory;
   return Invocation(std::move(options));
 }
 
@@ -76,6 +79,8 @@ Finish declare_replay(CLI::App& app) {
   add_value(app, "RAW", arguments->input, "what record --raw wrote, - is stdin", {"", "FILE"});
   add_value(app, "-o,--output", arguments->output, "write JSON there, - is stdout",
             {"FILE|-", "FILE"});
+  add_value(app, "--max-mem", arguments->max_mem,
+            "memory to take at most; what goes beyond is counted as lost (512M)", {"SIZE", "SIZE"});
   arguments->filter.declare(app, true);
   arguments->common.declare(app);
   return [arguments](const Surroundings& surroundings) { return finish(*arguments, surroundings); };
@@ -94,7 +99,8 @@ Result<int> run_replay(const ReplayOptions& options) {
   if (!output) return output.error();
 
   JsonWriter json(**output, *form);
-  Conversion conversion(*header, raw.start_ns(), options.filter, &json);
+  Conversion conversion(*header, raw.start_ns(), options.filter, &json,
+                        share_memory(options.max_memory, false, !options.filter.empty()));
   Result<Summary> summary = convert(raw, conversion);
   if (!summary) {
     const bool input_failed = summary.error().kind == ErrorKind::kDamaged;

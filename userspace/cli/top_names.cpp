@@ -19,7 +19,7 @@ Status TopNames::process(const Process& process) {
 }
 
 Status TopNames::file(const File& file) {
-  files_[file.id] = file;
+  files_.add(file.id, file, [](uint64_t, const File&) {});
   return {};
 }
 
@@ -27,15 +27,18 @@ void TopNames::name_alias(const wire_file& record) {
   bool is_new = false;
   const Result<FileState*> state = names_.file(record, is_new);
   if (!state) return;
-  const auto file = files_.find((*state)->id);
-  if (file == files_.end()) return;
-  model_.name_file(record.file, file->second);
-  const bool path =
-      filter_.paths.empty() ||
-      std::any_of(filter_.paths.begin(), filter_.paths.end(),
-                  [&](const std::string& glob) { return glob_match(glob, file->second.path); });
-  const bool device = filter_.devices.empty() || devices_.count(file->second.dev) != 0;
-  verdicts_[record.file] = path && device;
+  const File* file = files_.find((*state)->id);
+  if (file == nullptr) return;
+  model_.name_file(record.file, *file);
+  const bool path = filter_.paths.empty() || std::any_of(filter_.paths.begin(), filter_.paths.end(),
+                                                         [&](const std::string& glob) {
+                                                           return glob_match(glob, file->path);
+                                                         });
+  const bool device = filter_.devices.empty() || devices_.count(file->dev) != 0;
+  if (bool* known = verdicts_.find(record.file))
+    *known = path && device;
+  else
+    verdicts_.add(record.file, path && device, [](uint64_t, bool) {});
 }
 
 void TopNames::record(Record record) {
@@ -59,8 +62,8 @@ void TopNames::record(Record record) {
 
 bool TopNames::passes(const wire_tally_key& key) const {
   if (!filter_.paths.empty() || !filter_.devices.empty()) {
-    const auto verdict = verdicts_.find(key.file);
-    if (verdict == verdicts_.end() || !verdict->second) return false;
+    const bool* verdict = verdicts_.find(key.file);
+    if (verdict == nullptr || !*verdict) return false;
   }
   if (filter_.ops.empty() || key.op == WIRE_OP_DEVICE) return true;
   return std::any_of(filter_.ops.begin(), filter_.ops.end(),

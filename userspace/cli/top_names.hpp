@@ -34,8 +34,9 @@ class TopNames : private Sink {
   std::set<uint32_t> devices_;
   TopModel& model_;
   Names names_;
-  std::unordered_map<uint32_t, File> files_;     // by the identity that Names gives
-  std::unordered_map<uint32_t, bool> verdicts_;  // alias -> its file passes
+  static constexpr size_t kNames = 262'144;             // as Names keeps
+  RecentMap<uint64_t, File> files_{kNames};             // by the identity that Names gives
+  mutable RecentMap<uint64_t, bool> verdicts_{kNames};  // alias -> its file passes
 };
 
 }  // namespace iohops

@@ -7,10 +7,6 @@
 namespace iohops {
 namespace {
 
-// Block requests whose owners have not ended yet. The rebuild bounds open requests, this bounds
-// what a damaged or hostile file can make us keep.
-constexpr size_t kHeldTransfers = 1 << 18;
-
 // One `[set]` at pattern[at] against c; returns the position after it, npos if it has no end.
 size_t match_set(std::string_view pattern, size_t at, char c, bool& matched) {
   size_t i = at + 1;
@@ -134,7 +130,8 @@ EarlyFilter early_filter(const Filter& filter, const std::vector<Device>& device
   return early;
 }
 
-FilterSink::FilterSink(Filter filter, Sink& next) : filter_(std::move(filter)), next_(next) {}
+FilterSink::FilterSink(Filter filter, Sink& next, const FilterLimits& limits)
+    : filter_(std::move(filter)), next_(next), limits_(limits), files_(limits.files) {}
 
 Status FilterSink::header(const Header& header) {
   device_ids_ = device_ids(filter_, header.devices);
@@ -144,15 +141,18 @@ Status FilterSink::header(const Header& header) {
 Status FilterSink::process(const Process& process) { return next_.process(process); }
 
 Status FilterSink::file(const File& file) {
-  HeldFile& held = files_[file.id];
+  if (filter_.empty()) return next_.file(file);
+  HeldFile* known = files_.find(file.id);
+  HeldFile& held =
+      known != nullptr ? *known : files_.add(file.id, {}, [](uint64_t, const HeldFile&) {});
   held.file = file;
   held.path_passes =
       std::any_of(filter_.paths.begin(), filter_.paths.end(),
                   [&](const std::string& glob) { return glob_match(glob, file.path); });
-  if (!held.named && !filter_.empty()) return {};
-  held.named = true;
-  return next_.file(file);
+  return held.named ? next_.file(file) : Status{};
 }
+
+const FilterSink::HeldFile* FilterSink::known_file(uint32_t id) const { return files_.find(id); }
 
 bool FilterSink::op_passes(std::string_view op) const {
   return filter_.ops.empty() ||
@@ -171,15 +171,15 @@ bool FilterSink::passes(const Request& request) const {
   if (filter_.min_latency_ns && request.duration_ns < *filter_.min_latency_ns) return false;
   if (filter_.min_bytes && request.requested.value_or(0) < *filter_.min_bytes) return false;
   if (!op_passes(request.op)) return false;
-  const auto file = files_.find(request.file);
-  const auto target = files_.find(request.to_file);
-  const auto path_passes = [&](const auto& known) {
-    return known != files_.end() && known->second.path_passes;
+  const HeldFile* file = known_file(request.file);
+  const HeldFile* target = known_file(request.to_file);
+  const auto path_passes = [](const HeldFile* known) {
+    return known != nullptr && known->path_passes;
   };
   if (!filter_.paths.empty() && !path_passes(file) && !path_passes(target)) return false;
   if (filter_.devices.empty()) return true;
-  if (file != files_.end() && device_passes(file->second.file.dev)) return true;
-  if (target != files_.end() && device_passes(target->second.file.dev)) return true;
+  if (file != nullptr && device_passes(file->file.dev)) return true;
+  if (target != nullptr && device_passes(target->file.dev)) return true;
   return std::any_of(request.hops.begin(), request.hops.end(), [&](const Hop& hop) {
     return hop.kind == HopKind::kDma && device_passes(hop.device);
   });
@@ -187,9 +187,15 @@ bool FilterSink::passes(const Request& request) const {
 
 void FilterSink::decide(RequestId id, bool keep) {
   constexpr uint64_t kPerPage = 2048;
-  Page& page = pages_[{id.pid, id.seq / kPerPage}];
+  const auto [entry, is_new] = pages_.try_emplace({id.pid, id.seq / kPerPage});
+  if (is_new) page_order_.push_back(entry->first);
+  Page& page = entry->second;
   page.decided.set(id.seq % kPerPage);
   page.kept.set(id.seq % kPerPage, keep);
+  if (pages_.size() <= limits_.verdicts) return;
+  pages_.erase(page_order_.front());
+  page_order_.pop_front();
+  forgot_verdicts_ = true;
 }
 
 FilterSink::Verdict FilterSink::verdict(RequestId id) const {
@@ -239,7 +245,7 @@ Status FilterSink::transfer(const Transfer& transfer) {
 }
 
 Status FilterSink::hold(const Transfer& transfer) {
-  if (held_.size() >= kHeldTransfers) {
+  if (held_.size() >= limits_.transfers) {
     held_.erase(held_.begin());
     ++evicted_;
   }
@@ -276,7 +282,11 @@ Status FilterSink::send(const Transfer& transfer) {
 }
 
 Status FilterSink::effect(const Effect& effect) {
-  if (!filter_.empty() && verdict(effect.requests) != Verdict::kKept) return {};
+  if (!filter_.empty()) {
+    const Verdict judged = verdict(effect.requests);
+    evicted_ += judged == Verdict::kUndecided && forgot_verdicts_;
+    if (judged != Verdict::kKept) return {};
+  }
   if (Status named = name_file(effect.file); !named) return named;
   return next_.effect(effect);
 }
@@ -297,7 +307,8 @@ Status FilterSink::summary(const Summary& summary) {
 }
 
 Status FilterSink::settle() {
-  held_.clear();  // their requests never ended, so none of them passed
+  if (forgot_verdicts_) evicted_ += held_.size();
+  held_.clear();  // else their requests never ended, so none of them passed
   waiting_.clear();
   const uint64_t evicted = std::exchange(evicted_, 0);
   if (evicted == 0) return {};
@@ -310,10 +321,10 @@ Status FilterSink::finish(bool truncated) {
 }
 
 Status FilterSink::name_file(uint32_t id) {
-  const auto file = files_.find(id);
-  if (file == files_.end() || file->second.named) return {};
-  file->second.named = true;
-  return next_.file(file->second.file);
+  HeldFile* file = files_.find(id);
+  if (file == nullptr || file->named) return {};
+  file->named = true;
+  return next_.file(file->file);
 }
 
 }  // namespace iohops

@@ -3,17 +3,19 @@
 #pragma once
 
 #include <bitset>
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "core/rebuild/recent_map.hpp"
 #include "core/sink.hpp"
 
 namespace iohops {
@@ -50,16 +52,25 @@ struct EarlyFilter {
 };
 EarlyFilter early_filter(const Filter& filter, const std::vector<Device>& devices);
 
+// How much a FilterSink remembers.
+struct FilterLimits {
+  size_t files = 262'144;
+  size_t verdicts = 65'536;    // in pages of 2048 requests
+  size_t transfers = 262'144;  // whose owners have not ended yet
+};
+
 // Hands on what passes the filter. A block request usually arrives before the requests that own it
 // end: it is held until one of them passes (then it goes first) or none did. Effects and flows pass
 // if one of their requests did. A transfer or effect passes whole, with all its owners. What no
 // request owns passes with a device filter alone, if its device does. Files are named when a record
 // that passed needs them; processes, loss and the end always pass.
-// A summary from above counts what the filter takes away, so it is dropped unless the filter is
-// empty: the owner of the filter puts a Summarizer below it.
+// What goes beyond its limits is forgotten, the oldest first; a record that could not be judged for
+// that reason is dropped and counts as evicted. A summary from above counts what the filter takes
+// away, so it is dropped unless the filter is empty: the owner of the filter puts a Summarizer
+// below it.
 class FilterSink : public Sink {
  public:
-  FilterSink(Filter filter, Sink& next);
+  FilterSink(Filter filter, Sink& next, const FilterLimits& limits = {});
 
   Status header(const Header&) override;
   Status process(const Process&) override;
@@ -91,6 +102,7 @@ class FilterSink : public Sink {
   bool op_passes(std::string_view op) const;
   bool device_passes(uint32_t device) const;
   bool devices_only() const;
+  const HeldFile* known_file(uint32_t id) const;
   void decide(RequestId, bool keep);
   Verdict verdict(RequestId) const;
   Verdict verdict(const std::vector<Share>&) const;  // kept if one is, dropped if all are
@@ -102,8 +114,12 @@ class FilterSink : public Sink {
   Filter filter_;
   Sink& next_;
   std::set<uint32_t> device_ids_;
-  std::unordered_map<uint32_t, HeldFile> files_;
-  std::map<std::pair<uint32_t, uint64_t>, Page> pages_;
+  FilterLimits limits_;
+  mutable RecentMap<uint64_t, HeldFile> files_;
+  using PageKey = std::pair<uint32_t, uint64_t>;
+  std::map<PageKey, Page> pages_;
+  std::deque<PageKey> page_order_;  // the oldest first
+  bool forgot_verdicts_ = false;
   std::map<uint64_t, Transfer> held_;           // by arrival
   std::multimap<RequestId, uint64_t> waiting_;  // undecided owner -> held transfer
   std::set<std::string, std::less<>> names_;    // ops and flags of held transfers

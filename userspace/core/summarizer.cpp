@@ -139,7 +139,10 @@ Status Summarizer::transfer(const Transfer& transfer) {
   const uint64_t bytes = data ? owned_bytes(transfer) + transfer.unattributed_bytes : 0;
   const uint64_t unattributed = data ? transfer.unattributed_bytes : 0;
   if (unattributed > 0) {
-    summary_.unattributed[{transfer.device, transfer.cause}] += unattributed;
+    auto& rows = summary_.unattributed;
+    const bool fits =
+        rows.size() < kTrackedDevices || rows.count({transfer.device, transfer.cause}) > 0;
+    rows[{fits ? transfer.device : 0, transfer.cause}] += unattributed;
   }
   if (!transfer.dma.dma) {
     add(summary_.device_no_dma, bytes);
@@ -177,8 +180,14 @@ Status Summarizer::flow(const Flow& flow) {
   return {};
 }
 
+uint64_t& Summarizer::lost(std::string_view cause) {
+  const std::string name(cause);
+  const bool fits = summary_.lost.size() < kTrackedLosses || summary_.lost.count(name) > 0;
+  return summary_.lost[fits ? name : "other"];
+}
+
 Status Summarizer::loss(const Loss& loss) {
-  summary_.lost[std::string(loss.cause)] += loss.count;
+  lost(loss.cause) += loss.count;
   return {};
 }
 
@@ -199,7 +208,7 @@ void Summarizer::merge(const Summary& known) {
   if (flows_.empty()) summary_.flows = known.flows;
   if (summary_.advice.empty()) summary_.advice = known.advice;
   for (const auto& [cause, count] : known.lost) {
-    uint64_t& mine = summary_.lost[cause];
+    uint64_t& mine = lost(cause);
     mine = std::max(mine, count);
   }
 }

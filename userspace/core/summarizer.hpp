@@ -21,6 +21,9 @@ class Summarizer : public Sink {
   static constexpr size_t kTrackedFiles = 10'000;
   static constexpr size_t kTrackedOps = 256;
   static constexpr size_t kListedFiles = 100;
+  static constexpr size_t kTrackedDevices =
+      4096;  // with their causes; the rest is added up as device 0:0
+  static constexpr size_t kTrackedLosses = 64;     // causes; the rest is added up as "other"
   static constexpr size_t kTrackedFlows = 10'000;  // more are in no row
   static constexpr size_t kListedFlows = 100;
 
@@ -44,6 +47,7 @@ class Summarizer : public Sink {
   void add_hop(const Hop&);
   void add_sync(const Request&);
   void add_sync_work(const Transfer&);
+  uint64_t& lost(std::string_view cause);
   OpTotals& op_totals(std::string_view op);
   OpTotals& file_totals(uint32_t file);
 

@@ -303,8 +303,16 @@ Status Explanation::header(const Header& header) {
 }
 
 Status Explanation::file(const File& file) {
-  files_[file.id] = file.path;
+  if (std::string* known = recent_files_.find(file.id))
+    *known = file.path;
+  else
+    recent_files_.add(file.id, file.path, [](uint64_t, const std::string&) {});
   return {};
+}
+
+// Names come before their first use.
+void Explanation::keep_name(uint32_t file) {
+  if (const std::string* known = recent_files_.find(file)) files_.try_emplace(file, *known);
 }
 
 Status Explanation::request(const Request& request) {
@@ -316,6 +324,8 @@ Status Explanation::request(const Request& request) {
   Case* wanted = find(request.id);
   if (wanted == nullptr) return {};
   wanted->found = true;
+  keep_name(request.file);
+  keep_name(request.to_file);
   wanted->request = request;
   wanted->comm = request.comm;
   wanted->op = request.op;
@@ -332,6 +342,7 @@ Status Explanation::transfer(const Transfer& transfer) {
     if (wanted == nullptr) continue;
     const bool again = !wanted->works.empty() && wanted->works.back().transfer.id == transfer.id;
     if (again) continue;  // a request can own it twice
+    keep_name(transfer.file);
     Case::Work& work = wanted->works.emplace_back(Case::Work{transfer, std::string(transfer.op)});
     work.transfer.op = {};  // they live as long as this call
     work.transfer.flags.clear();

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/rebuild/recent_map.hpp"
 #include "core/sink.hpp"
 #include "sinks/slowest.hpp"
 
@@ -84,7 +85,11 @@ class Explanation : public Sink {
   std::vector<RequestId> wanted_;
   ExplainOptions options_;
   std::map<RequestId, Case> cases_;
-  std::unordered_map<uint32_t, std::string> files_;
+  void keep_name(uint32_t file);
+
+  static constexpr size_t kNames = 100'000;
+  RecentMap<uint64_t, std::string> recent_files_{kNames};  // of the trace so far
+  std::unordered_map<uint32_t, std::string> files_;        // that the cases need
   std::unordered_map<uint32_t, std::string> devices_;
   bool truncated_ = false;
 };

@@ -12,7 +12,7 @@ namespace iohops {
 class OwnSummary : public Summarizer {
  public:
   Status file(const File& file) override {
-    paths_[file.id] = file.path;
+    if (paths_.size() < kNames) paths_[file.id] = file.path;
     return {};
   }
   Status summary(const Summary& summary) override {
@@ -24,6 +24,8 @@ class OwnSummary : public Summarizer {
   const std::unordered_map<uint32_t, std::string>& paths() const { return paths_; }
 
  private:
+  static constexpr size_t kNames = 100'000;  // a file beyond has none
+
   std::unordered_map<uint32_t, std::string> paths_;
   std::optional<Summary> own_;
 };

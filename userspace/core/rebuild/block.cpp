@@ -249,9 +249,11 @@ Status attribute_part(RebuildState& s, uint32_t slot, uint32_t index) {
   if (held != nullptr) {
     held->bios += (part.bio.flags & WIRE_BIO_SPLIT) == 0;
     held->bio_bytes += part.bio.bytes;
+    s.add_details(*held, 1);  // its hop
   }
   if (held != nullptr && !held->ended) {
     held->unresolved.push_back({slot, index});
+    s.add_details(*held, 1);
     s.transfers[slot].waiting_for++;
   } else {
     resolve_part(s, {slot, index}, held);
@@ -300,6 +302,7 @@ void resolve_part(RebuildState& s, PartRef ref, HeldRequest* held) {
 Status release_if_resolved(RebuildState& s, uint32_t slot) {
   const PendingTransfer& transfer = s.transfers[slot];
   if (transfer.waiting_for > 0) return {};
+  s.details -= transfer.parts.size();
   Status status = emit_transfer(s, transfer);
   if (status) status = emit_effects(s, transfer);
   s.transfers.release(slot);
@@ -315,6 +318,7 @@ Status on_transfer(RebuildState& s, const wire_transfer& record) {
   transfer.dma = dma != nullptr ? *dma : !bio_based;
   transfer.waiting_for++;  // for this function
   const auto parts = static_cast<uint32_t>(transfer.parts.size());
+  s.details += parts;
   for (uint32_t i = 0; i < parts; i++) {
     if (Status status = attribute_part(s, slot, i); !status) return status;
   }

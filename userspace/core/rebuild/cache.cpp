@@ -51,7 +51,7 @@ const std::vector<Share>& use_readahead(RebuildState& s, const wire_request& req
   return s.readahead.used(file->cache, {s.page_begin(asked.begin), s.page_end(asked.end)});
 }
 
-void on_pages(RebuildState&, HeldRequest& held, const wire_page_run& run) {
+void on_pages(RebuildState& s, HeldRequest& held, const wire_page_run& run) {
   held.page_runs++;
   if (run.pages == 0) return;
   if (held.runs.size() >= kMaxRuns) {
@@ -59,6 +59,7 @@ void on_pages(RebuildState&, HeldRequest& held, const wire_page_run& run) {
     return;
   }
   held.runs.push_back(run);
+  s.add_details(held, 1);
 }
 
 CacheVerdict judge_cache(RebuildState& s, const wire_request_detail& record,

@@ -16,10 +16,29 @@ uint32_t DirtyPages::add_cache(uint32_t dev, uint64_t ino, uint32_t file) {
   uint32_t& index = index_[{dev, ino}];
   if (index_.size() > known) {
     index = static_cast<uint32_t>(caches_.size());
-    caches_.emplace_back();
+    if (free_caches_.empty()) {
+      caches_.emplace_back();
+    } else {
+      index = free_caches_.back();
+      free_caches_.pop_back();
+    }
+    caches_[index].key = {dev, ino};
   }
   caches_[index].file = file;
+  caches_[index].users++;
   return index;
+}
+
+bool DirtyPages::drop_cache(uint32_t cache) {
+  Cache& one = caches_[cache];
+  if (--one.users > 0) return false;
+  for (const auto& [begin, range] : one.ranges) pending_ -= range.end - begin;
+  count_ -= one.ranges.size();
+  evicted_ += one.ranges.size();
+  index_.erase(one.key);
+  one = {};
+  free_caches_.push_back(cache);
+  return true;
 }
 
 uint32_t DirtyPages::find_cache(uint32_t dev, uint64_t ino) {

@@ -37,6 +37,9 @@ class DirtyPages {
   // The page cache of an inode, made on demand. Block devices: (rdev, kDevicePages).
   uint32_t add_cache(uint32_t dev, uint64_t ino, uint32_t file);
   uint32_t find_cache(uint32_t dev, uint64_t ino);
+  // One file less has this page cache; with the last its ranges are forgotten, and its number is free.
+  // True: it is.
+  bool drop_cache(uint32_t cache);
   uint32_t file_of(uint32_t cache) const { return caches_[cache].file; }
   static constexpr uint64_t kDevicePages = UINT64_MAX;
 
@@ -68,7 +71,9 @@ class DirtyPages {
   };
   using Ranges = std::map<uint64_t, Range>;  // by first byte, disjoint
   struct Cache {
+    PairKey key;
     uint32_t file = 0;
+    uint32_t users = 0;
     Ranges ranges;
   };
   struct Age {
@@ -87,6 +92,7 @@ class DirtyPages {
   size_t max_;
   FlatMap<PairKey, uint32_t> index_;
   std::vector<Cache> caches_;
+  std::vector<uint32_t> free_caches_;
   std::deque<Age> ages_;  // oldest first; entries whose range is gone are skipped
   std::vector<Cleaned> cleaned_;
   std::vector<ByteRange> leftover_;

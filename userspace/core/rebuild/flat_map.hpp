@@ -8,6 +8,14 @@
 
 namespace iohops {
 
+// A slot is used again, and so is the memory of its vector; that of an unusual one is given back.
+template <typename T>
+void keep_room(std::vector<T>& next, std::vector<T>& last) {
+  if (last.capacity() > 64) return;
+  next.swap(last);
+  next.clear();
+}
+
 inline uint64_t mix(uint64_t x) {
   x *= 0x9e3779b97f4a7c15;
   return x ^ (x >> 32);

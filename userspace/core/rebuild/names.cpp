@@ -1,9 +1,11 @@
 // Name records into processes, threads and files.
 #include "core/rebuild/names.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <functional>
 #include <string>
+#include <utility>
 
 namespace iohops {
 namespace {
@@ -48,16 +50,48 @@ std::string path_of(const wire_file& record) {
 
 Names::ProcessState& Names::process_state(uint32_t tgid) {
   if (last_process_ != kNone32 && last_tgid_ == tgid) return processes_[last_process_];
-  const size_t known = process_index_.size();
-  uint32_t& index = process_index_[tgid];
-  if (process_index_.size() > known) {
+  const uint32_t* known = process_index_.find(tgid);
+  uint32_t index = known != nullptr ? *known : kNone32;
+  if (index == kNone32) {
     index = static_cast<uint32_t>(processes_.size());
-    processes_.emplace_back();
-    processes_.back().process.pid = tgid;
+    process_index_.find(last_tgid_);  // has been asked for all the time
+    process_index_.add(tgid, index, [&](uint64_t, uint32_t gone) {
+      first_seq_ = std::max(first_seq_, processes_[gone].next_seq);
+      index = gone;
+    });
+    if (index == processes_.size()) processes_.emplace_back();
+    *process_index_.find(tgid) = index;
+    processes_[index] = {};
+    processes_[index].next_seq = first_seq_;
+    processes_[index].process.pid = tgid;
   }
   last_tgid_ = tgid;
   last_process_ = index;
   return processes_[index];
+}
+
+Names::ThreadState& Names::thread_state(uint32_t tid) {
+  ThreadState* known = threads_.find(tid);
+  return known != nullptr ? *known : threads_.add(tid, {}, [](uint64_t, const ThreadState&) {});
+}
+
+// One name of the file less.
+void Names::release_alias(uint32_t index) {
+  FileState& state = files_[index];
+  if (--state.aliases > 0) return;
+  if (state.cache != kNone32) forgotten_caches_.push_back(state.cache);
+  identities_.erase(identity_of_[index]);
+  free_files_.push_back(index);
+}
+
+// From now on `alias` means this file.
+void Names::point(uint32_t alias, uint32_t index) {
+  files_[index].aliases++;
+  if (uint32_t* known = aliases_.find(alias)) {
+    release_alias(std::exchange(*known, index));
+    return;
+  }
+  aliases_.add(alias, index, [this](uint64_t, uint32_t gone) { release_alias(gone); });
 }
 
 RequestId Names::next_id(uint32_t tgid) { return {tgid, process_state(tgid).next_seq++}; }
@@ -76,7 +110,7 @@ Status Names::process(const wire_process& record) {
   process.ns_pid = record.ns_tgid;
   process.parent = record.parent;
   process.comm = text_of(record.comm, sizeof record.comm);
-  std::memcpy(threads_[record.tgid].comm, record.comm, sizeof record.comm);
+  std::memcpy(thread_state(record.tgid).comm, record.comm, sizeof record.comm);
   return sink_.process(process);
 }
 
@@ -88,7 +122,7 @@ Status Names::process_exit(const wire_process_exit& record) {
 }
 
 void Names::thread(const wire_thread& record) {
-  std::memcpy(threads_[record.tid].comm, record.comm, sizeof record.comm);
+  std::memcpy(thread_state(record.tid).comm, record.comm, sizeof record.comm);
 }
 
 std::string_view Names::comm(uint32_t tgid, uint32_t tid) {
@@ -103,19 +137,29 @@ Result<FileState*> Names::file(const wire_file& record, bool& is_new) {
   Identity identity{uint64_t{record.dev} << 32 | record.generation, record.ino, 0};
   if (is_anon_inode(record.magic)) identity.name = std::hash<std::string>{}(path) | 1;
 
-  const size_t known = identities_.size();
-  uint32_t& index = identities_[identity];
-  is_new = identities_.size() > known;
-  if (is_new) {
-    index = static_cast<uint32_t>(files_.size());
-    files_.emplace_back();
+  forgotten_caches_.clear();
+  const uint32_t* known = identities_.find(identity);
+  is_new = known == nullptr;
+  uint32_t index = is_new ? static_cast<uint32_t>(files_.size()) : *known;
+  if (is_new && !free_files_.empty()) {
+    index = free_files_.back();
+    free_files_.pop_back();
   }
-  aliases_[record.file] = index;
+  if (is_new) {
+    if (index == files_.size()) {
+      files_.emplace_back();
+      identity_of_.emplace_back();
+    }
+    files_[index] = {};
+    identity_of_[index] = identity;
+    identities_[identity] = index;
+  }
+  point(record.file, index);
   FileState& state = files_[index];
   if (!is_new) return &state;
 
   const bool dax = (record.flags & WIRE_FILE_DAX) != 0;
-  state.id = static_cast<uint32_t>(files_.size());
+  state.id = ++last_file_id_;
   state.storage = storage_of(record.mode, record.magic, dax, record.rdev);
   state.kind = kind;
   state.overlay = is_overlay(record.magic);

@@ -9,6 +9,8 @@
 #include "bpf/wire.h"
 #include "core/model/model.hpp"
 #include "core/rebuild/flat_map.hpp"
+#include "core/rebuild/limits.hpp"
+#include "core/rebuild/recent_map.hpp"
 #include "core/rebuild/storage.hpp"
 #include "core/sink.hpp"
 
@@ -27,14 +29,22 @@ struct FileState {
   uint32_t magic = 0;  // of the super block
   uint32_t rdev = 0;   // of a socket: WIRE_SOCKET
   uint32_t cache = kNone32;  // its page cache in DirtyPages, kNone32: none, or not known yet
+  uint32_t aliases = 0;      // that mean it; with the last, it is forgotten
 };
 
 // The path of a file as every output tells it.
 std::string path_of(const wire_file& record);
 
+// Bounded: names that nobody has used for longest are forgotten. A file that is named again is another
+// one then, with another number; a process goes on with numbers that no request has had.
 class Names {
  public:
-  Names(uint64_t start_ns, Sink& sink) : start_ns_(start_ns), sink_(sink) {}
+  Names(uint64_t start_ns, Sink& sink, const RebuildLimits& limits = {})
+      : start_ns_(start_ns),
+        sink_(sink),
+        process_index_(limits.max_processes),
+        threads_(limits.max_threads),
+        aliases_(limits.max_files) {}
 
   Status process(const wire_process& record);
   Status process_exit(const wire_process_exit& record);
@@ -46,6 +56,8 @@ class Names {
     const uint32_t* index = alias != 0 ? aliases_.find(alias) : nullptr;
     return index != nullptr ? &files_[*index] : nullptr;
   }
+  // The page caches of the files that were forgotten since the last call; valid until the next file.
+  const std::vector<uint32_t>& forgotten_caches() const { return forgotten_caches_; }
   // The thread's name, or else its process's; valid until the next name record.
   std::string_view comm(uint32_t tgid, uint32_t tid);
   RequestId next_id(uint32_t tgid);
@@ -72,18 +84,26 @@ class Names {
   };
 
   ProcessState& process_state(uint32_t tgid);
+  ThreadState& thread_state(uint32_t tid);
+  void point(uint32_t alias, uint32_t index);
+  void release_alias(uint32_t index);
   uint64_t since_start(uint64_t ns) const { return ns > start_ns_ ? ns - start_ns_ : 0; }
 
   uint64_t start_ns_;
   Sink& sink_;
-  FlatMap<uint64_t, uint32_t> process_index_;
-  std::vector<ProcessState> processes_;  // never shrinks: a number goes on where it was
+  RecentMap<uint64_t, uint32_t> process_index_;
+  std::vector<ProcessState> processes_;
+  uint64_t first_seq_ = 1;  // of a process that is new: beyond those of all that were forgotten
   uint32_t last_tgid_ = 0;
   uint32_t last_process_ = kNone32;
-  FlatMap<uint64_t, ThreadState> threads_;
-  FlatMap<uint64_t, uint32_t> aliases_;
+  RecentMap<uint64_t, ThreadState> threads_;
+  RecentMap<uint64_t, uint32_t> aliases_;
   FlatMap<Identity, uint32_t> identities_;
   std::vector<FileState> files_;
+  std::vector<Identity> identity_of_;  // by index in files_
+  std::vector<uint32_t> free_files_;
+  std::vector<uint32_t> forgotten_caches_;
+  uint32_t last_file_id_ = 0;
 };
 
 }  // namespace iohops

@@ -26,6 +26,7 @@ void add_network_hop(RebuildState& s, HeldRequest& held, const Transfer& transfe
   hop.device = transfer.device;
   hop.cause = transfer.cause;
   held.hops.push_back(hop);
+  s.add_details(held, 1);
 }
 
 }  // namespace

@@ -31,18 +31,15 @@ void OpenTable::release(uint32_t slot) {
   live_--;
   index_.find(key(held.owner))->slot = kReleased;
   remembered_.push_back(key(held.owner));
-  if (remembered_.size() > kRemembered) {
+  if (remembered_.size() > max_remembered_) {
     index_.erase(remembered_.front());
     remembered_.pop_front();
   }
 
   HeldRequest fresh;
-  fresh.runs.swap(held.runs);
-  fresh.hops.swap(held.hops);
-  fresh.unresolved.swap(held.unresolved);
-  fresh.runs.clear();
-  fresh.hops.clear();
-  fresh.unresolved.clear();
+  keep_room(fresh.runs, held.runs);
+  keep_room(fresh.hops, held.hops);
+  keep_room(fresh.unresolved, held.unresolved);
   held = std::move(fresh);
   free_.push_back(slot);
 }

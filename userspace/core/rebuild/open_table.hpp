@@ -45,6 +45,7 @@ struct HeldRequest {
   uint32_t dma_transfers = 0;
   uint64_t dma_bytes = 0;
   uint64_t last_transfer = 0;
+  size_t details = 0;  // what it adds to RebuildState::details
 
   // Every bio that it queued has been seen to complete.
   bool all_bios() const { return bios >= record.bios && bio_bytes >= record.bio_bytes; }
@@ -53,10 +54,12 @@ struct HeldRequest {
   uint32_t newer = kNone32;
 };
 
-// An owner keeps its id after its request was handed out, for as long as kRemembered later ones:
+// An owner keeps its id after its request was handed out, for as long as so many later ones:
 // a straggler must not become a second request.
 class OpenTable {
  public:
+  explicit OpenTable(size_t remembered) : max_remembered_(remembered) {}
+
   static constexpr uint32_t kReleased = UINT32_MAX - 1;
 
   struct Entry {
@@ -74,11 +77,11 @@ class OpenTable {
   uint32_t oldest() const { return oldest_; }  // kNone32: empty
 
  private:
-  static constexpr size_t kRemembered = 65536;
   static PairKey key(const wire_owner& owner) {
     return {uint64_t{owner.tgid} << 32 | owner.tid, owner.start_ns};
   }
 
+  size_t max_remembered_;
   FlatMap<PairKey, Entry> index_;
   std::deque<HeldRequest> slots_;  // a deque: references survive growth
   std::vector<uint32_t> free_;

@@ -55,22 +55,36 @@ const std::vector<Share>& Readahead::used(uint32_t cache, ByteRange pages) {
   return shares_;
 }
 
+void Readahead::drop_cache(uint32_t cache) {
+  Ranges* ranges = caches_.find(cache);
+  if (ranges == nullptr) return;
+  for (const auto& [begin, range] : *ranges) waiting_ -= range.end - begin;
+  count_ -= ranges->size();
+  forgotten_ += ranges->size();
+  caches_.erase(cache);
+}
+
+// The range if it still stands as it did then; null: it has gone.
+Readahead::Ranges* Readahead::current(const Age& age) {
+  Ranges* ranges = caches_.find(age.cache);
+  if (ranges == nullptr) return nullptr;
+  const auto found = ranges->find(age.begin);
+  return found != ranges->end() && found->second.serial == age.serial ? ranges : nullptr;
+}
+
 void Readahead::bound() {
   while (count_ > max_ && oldest_ < ages_.size()) {
     const Age age = ages_[oldest_++];
-    Ranges* ranges = caches_.find(age.cache);
+    Ranges* ranges = current(age);
+    if (ranges == nullptr) continue;
     const auto found = ranges->find(age.begin);
-    if (found == ranges->end() || found->second.serial != age.serial) continue;
     waiting_ -= found->second.end - found->first;
     ranges->erase(found);
     --count_;
     ++forgotten_;
   }
   if (ages_.size() <= 2 * max_ + 1024) return;
-  std::erase_if(ages_, [&](const Age& age) {
-    const auto found = caches_.find(age.cache)->find(age.begin);
-    return found == caches_.find(age.cache)->end() || found->second.serial != age.serial;
-  });
+  std::erase_if(ages_, [&](const Age& age) { return current(age) == nullptr; });
   oldest_ = 0;
 }
 

@@ -22,6 +22,9 @@ class Readahead {
   // A request takes these pages: for whom those among them had been loaded. Valid until the next call.
   const std::vector<Share>& used(uint32_t cache, ByteRange pages);
 
+  // The page cache is forgotten, and its number will be another's.
+  void drop_cache(uint32_t cache);
+
   bool empty() const { return count_ == 0; }  // nothing waits
   // So far: thrown out unused, or not used yet.
   uint64_t unused_bytes() const { return evicted_ + waiting_; }
@@ -43,6 +46,7 @@ class Readahead {
   // Takes `pages` out; what stood there goes to shares_. The number of bytes.
   uint64_t cut(uint32_t cache, Ranges& ranges, ByteRange pages);
   void insert(uint32_t cache, Ranges& ranges, ByteRange pages, RequestId request);
+  Ranges* current(const Age& age);
   void bound();
 
   size_t max_;

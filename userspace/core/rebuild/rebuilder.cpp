@@ -9,10 +9,19 @@
 namespace iohops {
 namespace {
 
+// The last file with this page cache has been forgotten.
+Status forget_cache(RebuildState& s, uint32_t cache) {
+  if (!s.dirty.drop_cache(cache)) return {};
+  s.readahead.drop_cache(cache);
+  return forget_unclaimed(s, cache);
+}
+
 Status on_file(RebuildState& s, const wire_file& record) {
   bool is_new = false;
   auto file = s.names.file(record, is_new);
   if (!file) return file.error();
+  for (const uint32_t cache : s.names.forgotten_caches())
+    if (Status status = forget_cache(s, cache); !status) return status;
   FileState& state = *file.value();
   // Only what block devices hold gets dirty in a way that can be followed.
   if (!is_new || state.storage != Storage::kPageCache || state.overlay) return {};
@@ -93,6 +102,15 @@ Status on_owned(RebuildState& s, const wire_wait& record) {
   return {};
 }
 
+// Too much is known of requests that do not end.
+Status give_up_details(RebuildState& s) {
+  while (s.details > s.context.max_details && s.open.live() > 0) {
+    s.evicted_requests++;
+    if (Status status = release_request(s, s.open.oldest(), false); !status) return status;
+  }
+  return {};
+}
+
 Status dispatch(RebuildState& s, uint16_t kind, Record record) {
   switch (kind) {
     case WIRE_REQUEST:
@@ -134,9 +152,11 @@ Status dispatch(RebuildState& s, uint16_t kind, Record record) {
 RebuildState::RebuildState(RebuildContext the_context, Sink& the_sink)
     : context(std::move(the_context)),
       sink(the_sink),
-      names(context.start_ns, the_sink),
+      names(context.start_ns, the_sink, context),
+      open(context.max_remembered),
       dirty(context.page_size, context.max_dirty_ranges),
       readahead(context.max_readahead_ranges),
+      relays(context.max_relays),
       direct_flag(o_direct(context.machine)) {
   for (const Device& device : context.devices) device_dma[device.id] = device.dma;
 }
@@ -155,7 +175,8 @@ Status Rebuilder::feed(Record record) {
   if (s.now_ns >= s.deadline_ns) {
     if (Status status = on_deadline(s); !status) return status;
   }
-  return dispatch(s, header->kind, record);
+  if (Status status = dispatch(s, header->kind, record); !status) return status;
+  return s.details > s.context.max_details ? give_up_details(s) : Status{};
 }
 
 Status Rebuilder::finish(bool truncated) {

@@ -11,11 +11,12 @@
 #include "core/copies.hpp"
 #include "core/decode.hpp"
 #include "core/model/model.hpp"
+#include "core/rebuild/limits.hpp"
 #include "core/sink.hpp"
 
 namespace iohops {
 
-struct RebuildContext {
+struct RebuildContext : RebuildLimits {
   uint64_t start_ns = 0;  // CLOCK_MONOTONIC at the start of the trace: time 0 of the ledger
   uint32_t page_size = 4096;
   std::string machine = "x86_64";  // uname machine of the traced kernel: O_DIRECT differs
@@ -26,9 +27,6 @@ struct RebuildContext {
   // The kernel's swiotlb copies the buffer of a read to the bounce buffer as well: since 5.18, and in
   // stable kernels. Only believed where its copies are not measured.
   bool swiotlb_copies_in_on_read = true;
-  size_t max_held_requests = 65536;  // waiting for their device work, or not finished
-  size_t max_dirty_ranges = 262144;  // written, and not yet seen on its way to a device
-  size_t max_readahead_ranges = 65536;  // loaded ahead, and not yet used
 };
 
 // What only the rebuild knows; the driver merges it into the Summary.
@@ -52,8 +50,10 @@ struct RebuildCounters {
 // Rule: a request is known by (process, thread, start time) from its first mention; it is handed to
 // the Sink once its own record and the completion of every bio that it queued have been seen. A
 // block request is handed out once the requests that own its bios are known.
-// Release condition: at the latest at finish(), or when more than max_held_requests are held: then
-// the oldest goes, `complete` = false, and counts as evicted.
+// Release condition: at the latest at finish(), or when more than max_held_requests are held, or more
+// than max_details of theirs: then the oldest goes, `complete` = false, and counts as evicted. A file
+// that was forgotten takes its ranges along, which count as evicted; a request that names it then has
+// no file, and is not complete.
 struct RebuildState;
 
 class Rebuilder {

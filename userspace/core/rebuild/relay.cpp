@@ -47,12 +47,17 @@ void Relays::add(Flow& flow, const Figures& figures) {
 }
 
 Relays::Process& Relays::process(uint32_t pid) {
-  if (pid == last_pid_) return processes_[last_process_];
-  const size_t known = index_.size();
-  uint32_t& index = index_[pid];
-  if (index_.size() > known) {
-    index = static_cast<uint32_t>(processes_.size());
-    processes_.emplace_back();
+  if (pid == last_pid_ && !processes_.empty()) return processes_[last_process_];
+  const uint32_t* known = index_.find(pid);
+  auto index = known != nullptr ? *known : static_cast<uint32_t>(processes_.size());
+  if (known == nullptr) {
+    index_.add(pid, index, [&](uint64_t, uint32_t gone) {
+      for (const Buffer& buffer : processes_[gone].buffers) drop(buffer.serial);
+      index = gone;
+    });
+    *index_.find(pid) = index;
+    if (index == processes_.size()) processes_.emplace_back();
+    processes_[index] = {};
   }
   last_pid_ = pid;
   last_process_ = index;

@@ -8,7 +8,7 @@
 
 #include "core/model/model.hpp"
 #include "core/rebuild/dirty.hpp"
-#include "core/rebuild/flat_map.hpp"
+#include "core/rebuild/recent_map.hpp"
 
 namespace iohops {
 
@@ -30,6 +30,9 @@ struct RelayEnd {
 // program that changes the bytes in place looks the same. Small requests (kSmallest) are not looked at.
 class Relays {
  public:
+  // So many processes are followed: what others carry on is not seen.
+  explicit Relays(size_t max_processes) : index_(max_processes) {}
+
   static constexpr uint64_t kSmallest = 512;  // bytes
 
   // In the order in which the requests ended.
@@ -69,7 +72,7 @@ class Relays {
 
   Process& process(uint32_t pid);
 
-  FlatMap<uint64_t, uint32_t> index_;  // of processes_, by pid
+  RecentMap<uint64_t, uint32_t> index_;  // of processes_, by pid
   std::vector<Process> processes_;
   uint32_t last_pid_ = 0;
   uint32_t last_process_ = 0;

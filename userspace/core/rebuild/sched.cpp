@@ -21,6 +21,7 @@ void on_wait(RebuildState& s, HeldRequest& held, const wire_wait& record) {
   hop.at_ns = s.since_start(begin);
   hop.end_ns = std::max(hop.at_ns, s.since_start(record.header.time_ns));
   held.hops.push_back(hop);
+  s.add_details(held, 1);
 }
 
 }  // namespace iohops

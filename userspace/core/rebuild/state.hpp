@@ -60,6 +60,7 @@ struct RebuildState {
   uint64_t deadline_ns = UINT64_MAX;    // when something has to be given up
   std::string_view no_end = "open";     // Request::ended of those whose own record never came
   uint64_t evicted_requests = 0;
+  size_t details = 0;  // hops, page runs and bios of held requests, and parts of held transfers
   uint64_t packets = 0;  // so far: their ids
   uint64_t gap_ns = 0;           // requests that began before it may have lost something
   uint64_t stuck_before_ns = 0;  // requests that ended before may wait for bios that were lost,
@@ -68,6 +69,10 @@ struct RebuildState {
   Transfer transfer;
   Effect effect;
 
+  void add_details(HeldRequest& held, size_t count) {
+    held.details += count;
+    details += count;
+  }
   uint64_t since_start(uint64_t ns) const {
     return ns > context.start_ns ? ns - context.start_ns : 0;
   }
@@ -167,6 +172,8 @@ Status note_write(RebuildState& s, const wire_request_detail& record, RequestId 
 Status claim_pages(RebuildState& s, uint32_t slot, uint32_t part);
 Status emit_effects(RebuildState& s, const PendingTransfer& transfer);
 Status give_up_waiting(RebuildState& s, uint64_t until_ns);
+// Nobody will claim pages of this page cache any more.
+Status forget_unclaimed(RebuildState& s, uint32_t cache);
 
 // block.cpp
 Status on_transfer(RebuildState& s, const wire_transfer& record);

@@ -380,6 +380,7 @@ Status release_request(RebuildState& s, uint32_t slot, bool whole) {
   if ((held.record.request.flags & WIRE_REQUEST_OPEN) != 0) whole = false;
   whole = whole && !held.crowded && held.waits >= held.record.waits &&
           held.page_runs >= held.record.page_runs;
+  s.details -= held.details;
   Status status = hand_out(s, held.record, held.id, &held, whole);
   s.open.release(slot);
   return status;

@@ -51,10 +51,8 @@ uint32_t TransferTable::open(const wire_transfer& record) {
 void TransferTable::release(uint32_t slot) {
   PendingTransfer& transfer = slots_[slot];
   PendingTransfer fresh;
-  fresh.parts.swap(transfer.parts);
-  fresh.claims.swap(transfer.claims);
-  fresh.parts.clear();
-  fresh.claims.clear();
+  keep_room(fresh.parts, transfer.parts);
+  keep_room(fresh.claims, transfer.claims);
   transfer = std::move(fresh);
   free_.push_back(slot);
 }

@@ -245,6 +245,16 @@ Status emit_effects(RebuildState& s, const PendingTransfer& transfer) {
   return {};
 }
 
+Status forget_unclaimed(RebuildState& s, uint32_t cache) {
+  for (UnclaimedPages& pages : s.unclaimed) {
+    if (pages.cache != cache || length(pages.pages) == 0) continue;
+    pages.pages = {};
+    if (Status status = settle(s, pages); !status) return status;
+  }
+  forget_claimed(s);
+  return {};
+}
+
 Status give_up_waiting(RebuildState& s, uint64_t until_ns) {
   while (!s.waiting.empty() && s.waiting.front().deadline_ns <= until_ns) {
     const WaitingTransfer late = s.waiting.front();
