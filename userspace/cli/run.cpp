@@ -35,8 +35,6 @@ std::string printable(std::string_view message) {
   return lines;
 }
 
-void tell(std::string_view message) { fmt::print(stderr, "iohops: {}\n", printable(message)); }
-
 // A filter by a device that does not exist would silently keep nothing.
 Status check_devices(const Filter& filter) {
   if (filter.devices.empty()) return {};
@@ -101,6 +99,8 @@ struct Run {
 };
 
 }  // namespace
+
+void tell(std::string_view message) { fmt::print(stderr, "iohops: {}\n", printable(message)); }
 
 Result<int> print(std::string_view text) {
   Result<std::unique_ptr<ByteWriter>> out = open_output("-");

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "cli/options.hpp"
+#include "cli/run.hpp"
 #include "cli/top_names.hpp"
 #include "sinks/top/batch.hpp"
 #include "sinks/top/view.hpp"
@@ -255,7 +256,7 @@ Result<int> Top::run() {
   if (screen_) screen_->draw(model_);
   if (child_) {
     if (const StartFailure failure = child_->release()) {
-      fprintf(stderr, "iohops: %s\n", failure.message.c_str());
+      tell(failure.message);
       return failure.exit_code;
     }
   }

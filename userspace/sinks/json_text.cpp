@@ -17,8 +17,9 @@ using Json = nlohmann::ordered_json;
 constexpr std::string_view kBase64Digits =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-// In valid UTF-8: DEL, C1 controls (C2 80..9F), and of E2 80/81 the zero-width, line-separating and
-// direction-changing ones.
+// In valid UTF-8: DEL, C1 controls (C2 80..9F), and what text::escape() takes for deceiving: U+061C
+// (D8 9C), of E2 80/81 the zero-width, line-separating and direction-changing ones, U+FEFF (EF BB
+// BF), tag characters (F3 A0 80/81).
 bool can_fool_a_terminal(std::string_view text) {
   for (size_t i = 0; i < text.size(); ++i) {
     const auto byte = static_cast<unsigned char>(text[i]);
@@ -28,6 +29,9 @@ bool can_fool_a_terminal(std::string_view text) {
       return k < text.size() ? static_cast<unsigned char>(text[k]) : 0U;
     };
     if (byte == 0xc2 && at(i + 1) < 0xa0) return true;
+    if (byte == 0xd8 && at(i + 1) == 0x9c) return true;
+    if (byte == 0xef && at(i + 1) == 0xbb && at(i + 2) == 0xbf) return true;
+    if (byte == 0xf3 && at(i + 1) == 0xa0 && at(i + 2) < 0x82) return true;
     if (byte != 0xe2) continue;
     if (at(i + 1) == 0x80 && (at(i + 2) < 0x90 || (at(i + 2) >= 0xa8 && at(i + 2) < 0xaf))) {
       return true;
