@@ -49,6 +49,14 @@ LDFLAGS  += -L$(SYSROOT)/usr/lib/$(TRIPLET) -Wl,-rpath-link=$(SYSROOT)/usr/lib/$
 PKG_CONFIG := PKG_CONFIG_LIBDIR=$(SYSROOT)/usr/lib/$(TRIPLET)/pkgconfig PKG_CONFIG_SYSROOT_DIR=$(SYSROOT) pkg-config
 endif
 
+# SANITIZE=...: with clang, into a build tree of its own (make sanitize, make fuzz).
+SANITIZE ?=
+ifneq ($(SANITIZE),)
+CXXFLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+LDFLAGS  += -fsanitize=$(SANITIZE)
+endif
+SANITIZED = $(MAKE) --no-print-directory CXX=$(subst clang,clang++,$(notdir $(CLANG))) OPT=-O1
+
 MACHINE  := $(shell uname -m)
 ARCH     := $(or $(patsubst aarch64,arm64,$(filter aarch64,$(MACHINE))),$(patsubst x86_64,x86,$(filter x86_64,$(MACHINE))),$(MACHINE))
 BPFFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Werror -D__TARGET_ARCH_$(ARCH) -I. \
@@ -83,6 +91,8 @@ clang_major = $(firstword $(subst ., ,$(shell $(CLANG) -dumpversion)))
 OTHER_CLANGS = $(filter-out $(clang_major),$(foreach v,14 15 16 17 18 19 20 21,$(if $(shell command -v clang-$(v)),$(v))))
 OTHER_OBJECTS = $(patsubst %,$(BUILD)/clang-%/bpf/linked/iohops.bpf.o,$(OTHER_CLANGS))
 
+FUZZERS := $(patsubst tests/fuzz/%.cpp,$(BUILD)/fuzz/%,$(filter-out tests/fuzz/fuzz.cpp,$(sort $(wildcard tests/fuzz/*.cpp))))
+
 # VM=1: in a guest, too or instead.
 VM_WANTED := $(filter-out 0,$(VM))
 
@@ -90,7 +100,7 @@ DEPS_OK  := $(BUILD)/deps-build.ok
 CHECK_OK := $(BUILD)/deps-check.ok
 
 # ---- what can be made ------------------------------------------------------------------------------
-.PHONY: all arm64 arm64-tests lib bpf demo check unit object live stress vm vm-all vm-kernels vm-pin vm-arm64 budget bench bless format tidy install uninstall help check-layers clean FORCE
+.PHONY: all arm64 arm64-tests lib bpf demo check unit object live stress vm vm-all vm-kernels vm-pin vm-arm64 budget fuzz fuzzers build-fuzzers sanitize traced coverage bench bless format tidy install uninstall help check-layers clean FORCE
 
 all: $(if $(MAIN),$(BUILD)/iohops,lib) ## build build/iohops (missing packages are installed or named)
 arm64:                                 ## cross-compile into build/arm64, with Debian's libraries for it
@@ -145,6 +155,25 @@ budget: $(OBJECT_TEST) $(OTHER_OBJECTS) ## accept what the verifier walks for ea
 	$(Q)tools/packages vm
 	$(Q)tests/object/budget $(or $(KERNELS),5.10 6.1 6.12 newest)
 
+fuzzers: $(FUZZERS)
+# What a live test needs of a build tree.
+traced: all $(UNIT_BINS) $(OBJECT_TEST) $(WORKLOADS) $(STREAMS)
+sanitize: $(CHECK_OK)                  ## tests with the sanitizers of addresses, undefined behaviour and threads
+	$(Q)tools/packages fuzz
+	$(Q)$(SANITIZED) BUILD=$(BUILD)/asan SANITIZE=address,undefined,fuzzer-no-link traced
+	$(Q)IOHOPS_BUILD=$(BUILD)/asan $(PYTHON) tests/run unit live $(or $(T),recording)
+	$(Q)$(SANITIZED) BUILD=$(BUILD)/tsan SANITIZE=thread traced
+	$(Q)IOHOPS_BUILD=$(BUILD)/tsan $(PYTHON) tests/run unit live $(or $(T),recording)
+coverage: $(CHECK_OK)                  ## lines of the pure core that the unit tests run, file by file
+	$(Q)tools/packages coverage
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/coverage OPT="-O0 --coverage" $(BUILD)/coverage/unit
+	$(Q)tools/coverage $(BUILD)/coverage
+fuzz: build-fuzzers                    ## hostile input, made up: FUZZ_SECONDS (3600) for each target, all at once
+	$(Q)$(PYTHON) tests/fuzz/run $(BUILD)/asan/fuzz $(or $(FUZZ_SECONDS),3600)
+build-fuzzers: $(CHECK_OK)
+	$(Q)tools/packages fuzz
+	$(Q)$(SANITIZED) BUILD=$(BUILD)/asan SANITIZE=address,undefined,fuzzer-no-link fuzzers
+
 bench: all $(BENCH_BIN)               ## what tracing costs here, beside other tools (ARGS=--help; tools/packages peers)
 	$(Q)tools/packages bench
 	$(Q)$(PYTHON) tools/bench/run.py $(ARGS)
@@ -191,7 +220,7 @@ $(BUILD)/deps-%.ok: tools/packages
 write_if_changed = @mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(1))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(1))' >$@
 
 $(BUILD)/flags.cxx: FORCE | $(DEPS_OK)
-	$(call write_if_changed,$(shell $(CXX) -dumpfullversion) $(CXXFLAGS))
+	$(call write_if_changed,$(shell $(CXX) -dumpfullversion 2>/dev/null || $(CXX) -dumpversion) $(CXXFLAGS))
 $(BUILD)/flags.bpf: FORCE | $(DEPS_OK)
 	$(call write_if_changed,$(shell $(CLANG) -dumpversion) $(BPFFLAGS))
 $(BUILD)/list.%: FORCE
@@ -227,7 +256,7 @@ PCH_TEST := $(if $(PCH),$(BUILD)/pch/tests.hpp)
 # For ccache, which may then keep what was compiled so.
 export CCACHE_SLOPPINESS := pch_defines,time_macros
 # With it, g++ 12 no longer knows system headers as such and tells its false alarms about std::string.
-before  = $(if $(1),-include $(1) -fpch-preprocess $(FALSE_ALARMS:%=-Wno-%))
+before  = $(if $(1),-include $(1) $(if $(findstring clang,$(CXX)),,-fpch-preprocess $(FALSE_ALARMS:%=-Wno-%)))
 FALSE_ALARMS := array-bounds stringop-overflow stringop-overread restrict
 compile = $(call say,CXX,$(patsubst $(BUILD)/obj/%,%,$@))$(CXX) $(CXXFLAGS) $(call before,$(PCH_CXX)) -MD -MP -c $< -o $@
 # Tests run once and are compiled each time: without optimisation they take a third of the time.
@@ -291,6 +320,15 @@ $(BUILD)/object/load: $(OBJECT_OBJ) $(BUILD)/libsystem.a $(BUILD)/libcore.a
 	$(call say,LINK,object/load)$(CXX) $^ $(LIBS) -o $@
 $(BUILD)/clang-%/bpf/linked/iohops.bpf.o: FORCE
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/clang-$* CLANG=clang-$* $@
+
+# ---- fuzzing: clang, in a tree with SANITIZE -------------------------------------------------------
+# What a target does runs a million times.
+$(BUILD)/obj/tests/fuzz/%.o: tests/fuzz/%.cpp $(BUILD)/flags.cxx | $(PCH_CXX:=.gch)
+	@mkdir -p $(@D)
+	$(compile)
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/fuzz.o $(BUILD)/obj/tests/unit/json_trace.o $(BUILD)/obj/cli/conversion.o $(BUILD)/obj/cli/units.o $(BUILD)/libsinks.a $(BUILD)/libcore.a
+	@mkdir -p $(@D)
+	$(call say,LINK,fuzz/$*)$(CXX) -fsanitize=fuzzer $^ $(PURE_LIBS) -o $@
 
 # ---- bench: its own little BPF object and skeleton -------------------------------------------------
 $(BUILD)/bench/%.bpf.o: tools/bench/%.bpf.c $(BUILD)/flags.bpf
