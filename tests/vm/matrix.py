@@ -2,7 +2,7 @@
 
 A cell is SERIES[:SETUP[:PARTS]]: 6.1, 6.12:swiotlb, newest:iommu, 6.1:plain:object,ledger. Kernels come from Debian (fetch,
 prepare) and stay in the cache. Every guest gets the same disks behind different drivers; what is done on
-them and what must be seen is in ledger.py, faults.py, copies.py, net.py, odd.py and lab.py. Tells a Tally; prints no sum.
+them and what must be seen is in ledger.py, faults.py, copies.py, net.py, odd.py, stack.py and lab.py. Tells a Tally; prints no sum.
 """
 import concurrent.futures
 import json
@@ -18,6 +18,7 @@ import lab
 import ledger
 import net
 import odd
+import stack
 from traces import Trace
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -25,12 +26,12 @@ CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".ca
 ROOT = HERE.parent.parent
 # By the machine that the programs are built for. The short matrix is part of every CI run: what the oldest
 # and the newest kernel both show is not asked of those between them.
-SHORT = {"x86_64": ("newest", "5.10", "6.12:plain:object,ledger,copies,net", "6.1:plain:object,ledger,copies,lab",
+SHORT = {"x86_64": ("newest", "5.10", "6.12:plain:object,ledger,copies,net,stack", "6.1:plain:object,ledger,copies,lab",
                     "6.12:swiotlb", "newest:iommu"),
          "aarch64": ("arm64-6.12",)}
 SETUPS = {"plain": [], "swiotlb": ["--append", "swiotlb=force"], "iommu": ["--iommu"]}
 # The verifier, the copies and the disks of odd.py do not depend on how memory is mapped for DMA.
-PARTS = {"plain": "object,ledger,faults,copies,net,odd,lab", "swiotlb": "ledger", "iommu": "ledger"}
+PARTS = {"plain": "object,ledger,faults,copies,net,odd,stack,lab", "swiotlb": "ledger", "iommu": "ledger"}
 ARM64_PARTS = "object,ledger,faults"
 TRIES = 3  # of a guest whose kernel hid something and said so
 TRIES_LATE = 2  # of one that ran out of time
@@ -74,8 +75,9 @@ class Cell:
             command += ["--disk", f"{kind},{kind},{image}"]
         if "net" in self.parts:
             command += ["--wire"]
-        for disk in odd.DISKS.values() if "odd" in self.parts else ():
-            command += ["--disk", disk]
+        for part, disks in (("odd", odd.DISKS), ("stack", stack.DISKS)):
+            for disk in disks.values() if part in self.parts else ():
+                command += ["--disk", disk]
         vmlinux = CACHE / "kernel" / self.series / "vmlinux"
         command += ["--", HERE / "guest_test", self.build, vmlinux, self.parts, *ledger.DISKS]
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", cwd=ROOT)
@@ -121,6 +123,11 @@ class Cell:
         disks = dict(line.split() for line in printed["odd disks"])
         for disk, case in odd.cases(trace, disks) if trace else ():
             self.tell(case.wrong, disk, *case.columns())
+
+    def judge_stack(self, printed):
+        trace = self.trace("stack", printed["stack"])
+        for case in stack.cases(trace, version(self.series)) if trace else ():
+            self.tell(case.wrong, "stack", *case.columns())
 
     def judge_object(self, printed):
         """The loader's own verdicts: a refused program is a failure, an absent tracepoint is not."""
