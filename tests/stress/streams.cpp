@@ -3,6 +3,7 @@
 //
 //   streams open COUNT    requests that begin, wait, add pages, and never end
 //   streams files COUNT   files, each named and written once; no device ever writes them
+//   streams ranges COUNT  written to a tenth as many files, in turn, none beside another
 //   streams day HOURS     of a machine that forks: 50 processes a second, each reads ahead and
 //   writes
 #include <unistd.h>
@@ -79,9 +80,10 @@ class Stream {
     put(process, WIRE_PROCESS);
   }
 
-  void write_page(uint32_t pid, uint32_t alias) {
+  void write_page(uint32_t pid, uint32_t alias, uint64_t offset = 0) {
     wire_request write{};
     fill(write, pid, alias, WIRE_OP_WRITE);
+    write.offset = offset;
     put(write, WIRE_REQUEST);
   }
 
@@ -151,6 +153,18 @@ void tell_files(Stream& stream, uint64_t count) {
   }
 }
 
+void tell_ranges(Stream& stream, uint64_t count) {
+  const uint64_t files = count / 10;
+  for (uint64_t i = 1; i <= files; i++) stream.file(static_cast<uint32_t>(i), 1000 + i);
+  for (uint64_t i = 0; i < count; i++) {
+    stream.now += 1000;
+    const auto alias = static_cast<uint32_t>(i % files + 1);
+    // A name that has been forgotten is told again at its next use, as the kernel side does.
+    if (i % 8 == 0) stream.file(alias, 1000 + alias);
+    stream.write_page(1000, alias, i / files * 2 * kPage);
+  }
+}
+
 void tell_day(Stream& stream, uint64_t hours) {
   constexpr uint64_t kPids = 4'000'000;
   for (uint64_t i = 1; i <= hours * 3600 * 50; i++) {
@@ -179,6 +193,8 @@ int main(int argc, char** argv) {
     iohops::tell_open(stream, count);
   else if (kind == "files")
     iohops::tell_files(stream, count);
+  else if (kind == "ranges")
+    iohops::tell_ranges(stream, count);
   else if (kind == "day")
     iohops::tell_day(stream, count);
   else
