@@ -5,9 +5,6 @@
  */
 #include "track.h"
 
-struct kiocb {
-	s64 ki_pos;
-} __attribute__((preserve_access_index));
 struct io_event {
 	u64 obj;
 } __attribute__((preserve_access_index));

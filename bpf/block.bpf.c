@@ -1,144 +1,19 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
- * The life of bios and block requests: who queued a bio, whose pages it carries, and one record when
- * its request completes.
+ * The life of bios and block requests, after queue.bpf.c: their times, and one record when a request
+ * completes.
  *
  * The key is the bio's address, from block_bio_queue (in the submitting thread) to its completion (in
  * an interrupt, `current` is then whoever was interrupted). A request's bios are found by walking
  * rq->bio, which is intact at insert, issue and complete; merges need nothing else. The times of a
  * request live in the state of its first bio, so there is no second map.
  *
- * Not seen: what happens below a block driver, and the split of a completed request among bios that
- * were queued before tracing began.
+ * Not seen: the split of a completed request among bios that were queued before tracing began.
  */
-#include "memory.h"
-#include "origin.h"
 #include "request.h"
+#include "stack.h"
 
-#define EEXIST 17
 #define MAX_BIOS 256 /* a request has at most queue_max_segments bios, 128-256 in practice */
-
-static __always_inline int queue_bio(struct bio *bio)
-{
-	u32 dev = at_once(bio_dev(bio));
-	struct task_struct *task = current_task();
-	struct bio_state new = {};
-	struct wire_bio_part *part = &new.part;
-	bool traced = is_traced(task_field(task, tgid)) && !(task_field(task, flags) & PF_KTHREAD);
-	struct thread_state *state = traced ? find_open(task) : NULL;
-	u64 key = (u64)bio;
-	if (!armed)
-		return 0;
-	part->bytes = bio->bi_iter.bi_size;
-	part->op_flags = bio->bi_opf;
-	read_first_page(bio, part);
-	if (scope != SCOPE_ALL && !traced && !part->file)
-		return 0;
-	if (is_own_output(part))
-		return 0;
-	part->queue_ns = bpf_ktime_get_ns();
-	part->origin_dev = dev;
-	if (traced) {
-		part->owner.tgid = task_field(task, tgid);
-		part->owner.tid = task_field(task, pid);
-	}
-	if (!traced)
-		part->flags |= writeback_reason(task);
-	if (state) {
-		if (is_mapped_buffer(state, part)) {
-			part->flags |= WIRE_BIO_USER;
-			part->ino = part->index = part->dev = part->file = 0;
-		}
-		bool direct = part->flags & WIRE_BIO_USER;
-
-		part->owner.tid = state->tid; /* of the submitter, if it is a ring's */
-		part->owner.start_ns = state->start_ns;
-		touch(state);
-		state->bios++;
-		state->bio_bytes += part->bytes;
-		state->direct_bios += direct;
-		state->direct_bytes += direct ? part->bytes : 0;
-		state->last_event_ns = part->queue_ns;
-		if (state->file)
-			part->file = part->file ?: state->file;
-	}
-	if (watch_dma) {
-		struct bio_state *old = bpf_map_lookup_elem(&bios, &key);
-
-		if (old) /* its completion was missed */
-			forget_memory(old, key);
-		remember_memory(&new, bio);
-	}
-	long failed = bpf_map_update_elem(&bios, &key, &new, BPF_NOEXIST);
-
-	if (failed == -EEXIST) { /* the bio that had this address is gone, and nobody told us */
-		count_loss(WIRE_LOSS_COMPLETION);
-		failed = bpf_map_update_elem(&bios, &key, &new, BPF_ANY);
-	}
-	if (failed) {
-		count_loss(WIRE_LOSS_BIOS_FULL);
-		forget_memory(&new, key);
-	}
-	return 0;
-}
-
-SEC("?tp_btf/block_bio_queue")
-int BPF_PROG(block_queue, struct bio *bio)
-{
-	return queue_bio(bio);
-}
-
-/* Before 5.11 the queue comes first in this one and in block_split. */
-SEC("?tp_btf/block_bio_queue")
-int BPF_PROG(block_queue_q, void *queue, struct bio *bio)
-{
-	return queue_bio(bio);
-}
-
-/* `front` is the new bio with the first part; its parent (bi_private, set by bio_chain just before)
- * goes on with the rest. */
-static __always_inline int split_bio(struct bio *front)
-{
-	u64 key = (u64)front, parent_key = (u64)front->bi_private;
-	struct bio_state *parent = bpf_map_lookup_elem(&bios, &parent_key);
-	struct bio_state part;
-
-	if (!parent)
-		return 0;
-	part = *parent;
-	part.part.bytes = front->bi_iter.bi_size;
-	part.part.flags |= WIRE_BIO_SPLIT;
-	parent->part.index += part.part.bytes >> page_shift;
-	parent->part.bytes -= part.part.bytes;
-	if (watch_dma) { /* the parent has been advanced to its rest already */
-		remember_memory(&part, front);
-		remember_memory(parent, front->bi_private);
-	}
-	if (bpf_map_update_elem(&bios, &key, &part, BPF_ANY)) {
-		count_loss(WIRE_LOSS_BIOS_FULL);
-		forget_memory(&part, key);
-	}
-	return 0;
-}
-
-SEC("?tp_btf/block_split")
-int BPF_PROG(block_split, struct bio *front)
-{
-	return split_bio(front);
-}
-
-SEC("?tp_btf/block_split")
-int BPF_PROG(block_split_q, void *queue, struct bio *front)
-{
-	return split_bio(front);
-}
-
-static __always_inline struct bio_state *first_bio(struct request *rq)
-{
-	u64 key = (u64)rq->bio;
-
-	return key ? bpf_map_lookup_elem(&bios, &key) : NULL;
-}
 
 SEC("?tp_btf/block_rq_insert")
 int BPF_PROG(block_insert, struct request *rq)
@@ -199,13 +74,6 @@ struct {
 	__type(value, struct completion);
 } completions SEC(".maps");
 
-static __always_inline u64 new_transfer(void)
-{
-	struct cpu_state *cpu = this_cpu_state();
-
-	return cpu ? (u64)(bpf_get_smp_processor_id() + 1) << 40 | ++cpu->next_transfer : 0;
-}
-
 static __always_inline void tally_transfer(const struct wire_bio_part *part)
 {
 	struct wire_tally *row;
@@ -223,7 +91,8 @@ static __always_inline void tally_transfer(const struct wire_bio_part *part)
 		row->writeback_bytes += part->bytes;
 }
 
-static __always_inline void emit_bio(u64 transfer, u64 now, const struct wire_bio_part *part)
+static __always_inline void emit_bio(u64 transfer, u64 now, const struct wire_bio_part *part,
+				     const struct wire_carried *carried)
 {
 	struct wire_bio *record = reserve(sizeof(*record), WIRE_BIO, now, WIRE_LOSS_RING_TRANSFER);
 
@@ -231,6 +100,7 @@ static __always_inline void emit_bio(u64 transfer, u64 now, const struct wire_bi
 		return;
 	record->transfer = transfer;
 	record->bio = *part;
+	record->carried = *carried;
 	submit(record);
 }
 
@@ -265,12 +135,14 @@ static __always_inline void add_part(struct completion *completion, const struct
 	done->dma_segments += state->dma_segments;
 	done->dma_source |= state->dma_source;
 	if (tally) {
-		tally_transfer(part);
+		if (!state->carried.transfer) /* counted above */
+			tally_transfer(part);
 	} else if (!done->bios) {
-		done->id = new_transfer();
+		done->id = state->id;
 		done->first = *part;
+		done->carried = state->carried;
 	} else {
-		emit_bio(done->id, completion->now, part);
+		emit_bio(done->id, completion->now, part, &state->carried);
 	}
 	done->bios++;
 }
@@ -311,9 +183,13 @@ __noinline __weak int complete_bio(u64 bio_address)
 		state->part.index += left >> page_shift;
 	}
 	add_part(completion, state, &part);
-	if (size <= left) {
+	if (size > left) { /* its rest is another transfer */
+		state->id = new_transfer();
+		state->carried.at += left;
+	} else {
 		if (watch_dma)
 			forget_memory(state, bio_address);
+		forget_clones(state, bio_address);
 		bpf_map_delete_elem(&bios, &bio_address);
 	}
 	return 1;
@@ -378,23 +254,26 @@ int BPF_PROG(block_bio_done, void *queue, struct bio *bio)
 		return 0;
 	now = bpf_ktime_get_ns();
 	if (tally) {
-		tally_transfer(&state->part);
+		if (!state->carried.transfer)
+			tally_transfer(&state->part);
 	} else {
 		struct wire_transfer done = {
-			.id = new_transfer(),
-			.sector = bio->bi_iter.bi_sector - (state->part.bytes >> 9),
+			.id = state->id,
+			.sector = state->sector,
 			.bytes = state->part.bytes,
 			.op_flags = state->part.op_flags,
 			.error = block_errno(bio->bi_status),
-			.dev = bio_disk_dev(bio),
+			.dev = state->disk,
 			.bios = 1,
 			.flags = WIRE_TRANSFER_BIO_BASED | WIRE_TRANSFER_NO_ISSUE,
 			.first = state->part,
+			.carried = state->carried,
 		};
 		emit_transfer(&done, now);
 	}
 	if (watch_dma)
 		forget_memory(state, key);
+	forget_clones(state, key);
 	bpf_map_delete_elem(&bios, &key);
 	return 0;
 }

@@ -86,17 +86,23 @@ struct request___pre_5_17 {
 	struct gendisk *rq_disk;
 } __attribute__((preserve_access_index));
 
+static __always_inline struct gendisk *request_disk(struct request *rq)
+{
+	if (bpf_core_field_exists(((struct request___pre_5_17 *)rq)->rq_disk))
+		return ((struct request___pre_5_17 *)rq)->rq_disk;
+	return rq->q->disk;
+}
+
+static __always_inline u32 disk_dev(struct gendisk *disk)
+{
+	return (u32)disk->major << 20 | ((u32)disk->first_minor & 0xfffff);
+}
+
 static __always_inline u32 request_dev(struct request *rq)
 {
-	struct gendisk *disk;
+	struct gendisk *disk = request_disk(rq);
 
-	if (bpf_core_field_exists(((struct request___pre_5_17 *)rq)->rq_disk))
-		disk = ((struct request___pre_5_17 *)rq)->rq_disk;
-	else
-		disk = rq->q->disk;
-	if (!disk)
-		return 0;
-	return (u32)disk->major << 20 | ((u32)disk->first_minor & 0xfffff);
+	return disk ? disk_dev(disk) : 0;
 }
 
 /* bio->bi_bdev replaced bi_disk and bi_partno in 5.12 (309dca309fc3). */
@@ -113,18 +119,14 @@ static __always_inline u32 bio_dev(struct bio *bio)
 
 	/* The partition's own number is only found in its hd_struct; the disk's is right for a
 	 * whole disk and says which disk for the rest. */
-	return (u32)disk->major << 20 | ((u32)disk->first_minor & 0xfffff);
+	return disk_dev(disk);
 }
 
-static __always_inline u32 bio_disk_dev(struct bio *bio)
+static __always_inline struct gendisk *bio_disk(struct bio *bio)
 {
-	struct gendisk *disk;
-
 	if (bpf_core_field_exists(bio->bi_bdev))
-		disk = bio->bi_bdev->bd_disk;
-	else
-		disk = ((struct bio___pre_5_12 *)bio)->bi_disk;
-	return (u32)disk->major << 20 | ((u32)disk->first_minor & 0xfffff);
+		return bio->bi_bdev->bd_disk;
+	return ((struct bio___pre_5_12 *)bio)->bi_disk;
 }
 
 /* bi_bvec_done is called bi_offset since 7.3. */

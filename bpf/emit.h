@@ -35,6 +35,14 @@ static __always_inline void *reserve(u64 size, u16 kind, u64 time_ns, enum wire_
 	return header;
 }
 
+static __always_inline void note_filesystem(u32 dev)
+{
+	u32 used = 1;
+
+	if (scope != SCOPE_ALL && dev && !bpf_map_lookup_elem(&filesystems, &dev))
+		bpf_map_update_elem(&filesystems, &dev, &used, BPF_ANY);
+}
+
 static __always_inline void submit(void *record)
 {
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);

@@ -196,6 +196,7 @@ static __noinline u32 file_alias(struct inode *inode, struct dentry *dentry, str
 
 	if (known)
 		return *known;
+	note_filesystem(key.dev);
 	alias = new_alias();
 	if (!alias || bpf_map_update_elem(&files, &key, &alias, BPF_NOEXIST)) {
 		known = bpf_map_lookup_elem(&files, &key); /* another thread was first */

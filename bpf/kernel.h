@@ -217,9 +217,25 @@ struct bio {
 	unsigned short bi_vcnt;
 	struct bio_vec *bi_io_vec;
 };
+struct block_device_operations {
+	void *submit_bio; /* a function; NULL: a driver with requests */
+};
 struct gendisk {
 	int major;
 	int first_minor;
+	const struct block_device_operations *fops;
+	void *private_data;
+};
+struct kiocb {
+	s64 ki_pos;
+};
+struct loop_device {
+	s64 lo_offset;
+	int lo_flags;
+	struct file *lo_backing_file;
+};
+struct loop_cmd {
+	struct kiocb iocb;
 };
 struct request_queue {
 	struct gendisk *disk;

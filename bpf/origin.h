@@ -5,6 +5,7 @@
 #ifndef IOHOPS_ORIGIN_H
 #define IOHOPS_ORIGIN_H
 
+#include "flusher.h"
 #include "request.h"
 
 #define PAGE_MAPPING_FLAGS 3UL
@@ -89,12 +90,18 @@ static __always_inline bool is_mapped_buffer(const struct thread_state *state, c
 	       (part->ino != known->ino || part->dev != known->dev);
 }
 
-/* Why the flusher that `task` is writes, as bits of part->flags; 0: it is none. */
-static __always_inline u32 writeback_reason(struct task_struct *task)
+#define REQ_SYNC (1U << 11) /* include/linux/blk_types.h */
+
+/* Why the flusher writes that `task` is, or works for, as bits of part->flags; 0: it is none. What a flusher hands on
+ * is known by the inode; not if somebody waits for it (REQ_SYNC), who may be another one. */
+static __always_inline u32 writeback_reason(struct task_struct *task, const struct wire_bio_part *part)
 {
 	u32 tid = task_field(task, pid);
 	u32 *why = bpf_map_lookup_elem(&flushers, &tid);
+	struct written_inode inode = { .ino = part->ino, .dev = part->dev };
 
+	if (!why && part->ino && !(part->op_flags & REQ_SYNC))
+		why = bpf_map_lookup_elem(&written_inodes, &inode);
 	return why ? *why << WIRE_BIO_REASON_SHIFT & WIRE_BIO_REASON_MASK : 0;
 }
 

@@ -200,14 +200,6 @@ struct {
 	__type(value, u32);
 } named_processes SEC(".maps") __weak;
 
-/* Flusher threads while they write, and why: enum wire_writeback by thread. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1024);
-	__type(key, u32);
-	__type(value, u32);
-} flushers SEC(".maps") __weak;
-
 /* Files that traced processes use. Evicted ones are named again at their next use. */
 struct file_key {
 	u64 ino;
@@ -220,6 +212,14 @@ struct {
 	__type(key, struct file_key);
 	__type(value, u32);
 } files SEC(".maps") __weak;
+
+/* Devices of file systems that traced processes use: the super block's number, and the device's own (btrfs has two). */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u32);
+	__type(value, u32);
+} filesystems SEC(".maps") __weak;
 
 /* Aliases of files that a filter by path excludes. */
 struct {
@@ -246,6 +246,12 @@ bool sockets_met __weak = false; /* never falls: only guards a lookup */
 /* A bio on its way, keyed by its address from block_bio_queue to its completion. */
 struct bio_state {
 	struct wire_bio_part part;
+	struct wire_carried carried; /* the transfer above, if it is part of one */
+	u64 id;	    /* of its transfer, if it is the first of it */
+	u64 sector; /* on `disk`, as it was queued */
+	u64 vector; /* bi_io_vec; 0: clones of it are not looked for */
+	u32 disk;
+	u32 unused;
 	u64 insert_ns;
 	u64 issue_ns;
 	u32 issues;
@@ -264,6 +270,43 @@ struct {
 	__type(key, u64);
 	__type(value, struct bio_state);
 } bios SEC(".maps") __weak;
+
+/* Bios of devices that pass them on (dm, md), by where a clone can be recognised: the vector that it shares, or
+ * its place on the device above. */
+enum { ABOVE_VECTOR = 1, ABOVE_SECTOR = 2 };
+struct above_key {
+	u64 place;
+	u32 dev;
+	u32 kind; /* ABOVE_* */
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2 * BIOS);
+	__type(key, struct above_key);
+	__type(value, u64);
+} above SEC(".maps") __weak;
+
+/* What a bio that is about to be queued carries on, by its address. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, BIOS);
+	__type(key, u64);
+	__type(value, struct wire_carried);
+} clones SEC(".maps") __weak;
+bool stacks_met __weak = false; /* never falls: only guards lookups */
+
+/* Threads of the loop driver, by what they are carrying out for the moment. */
+struct carrier {
+	u64 first; /* address of the first bio of the loop device's request */
+	struct wire_carried carried;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u32);
+	__type(value, struct carrier);
+} carriers SEC(".maps") __weak;
+bool carriers_met __weak = false;
 
 /* memory_key() of a bio's first byte -> its address. An entry lives as long as its bio's state. */
 struct {

@@ -44,9 +44,6 @@ enum {
 #define IORING_CQE_F_MORE 2
 #define RECV_MULTISHOT 2 /* IORING_RECV_MULTISHOT */
 
-struct kiocb {
-	s64 ki_pos;
-} __attribute__((preserve_access_index));
 struct io_rw {
 	struct kiocb kiocb;
 	u64 addr;

@@ -38,6 +38,7 @@ enum wire_kind {
 	WIRE_TRANSFER = 32,
 	WIRE_BIO = 33,
 	WIRE_PACKET = 34,
+	WIRE_DEVICE = 35,
 	WIRE_LOSS = 48, /* written by the collector from the kernel's counters */
 	WIRE_END = 49,	/* written by the collector, once, as the last record */
 };
@@ -236,6 +237,9 @@ enum {
 	WIRE_BIO_SPLIT = 8,	 /* front part of a bio that was too large */
 	WIRE_BIO_LATE = 16,	 /* queued before tracing began: queue_ns and owner are unknown */
 	WIRE_BIO_SWAP = 32,
+	/* A kernel thread's journal, metadata or flush on a file system in use: told because a traced sync may wait
+	 * for it. If none does, it is nobody's business here. */
+	WIRE_BIO_PERHAPS = 64,
 	/* Of a flusher's bios: enum wire_writeback. */
 	WIRE_BIO_REASON_SHIFT = 8,
 	WIRE_BIO_REASON_MASK = 7 << WIRE_BIO_REASON_SHIFT,
@@ -265,6 +269,14 @@ struct wire_bio_part {
 	__u32 origin_dev; /* device that the bio was queued on (a partition, or a stacked device) */
 };
 
+/* A bio that a stacked device (dm, md, loop) queues on the device below to do what it was asked for. */
+struct wire_carried {
+	__u64 transfer; /* id of the one above, written later; 0: it carries on none */
+	__u32 at;	/* its first byte's distance from the first one of that */
+	__u32 flags;	/* WIRE_CARRIED_* */
+};
+enum { WIRE_CARRIED_COPY = 1 }; /* in pages of the driver's own: the processor has copied or will copy them */
+
 /* Where the bytes of a transfer were seen by the DMA layer. */
 enum wire_dma_source { WIRE_DMA_NONE = 0, WIRE_DMA_MAP_PAGE = 1, WIRE_DMA_MAP_SG = 2, WIRE_DMA_MAP_PHYS = 4, WIRE_DMA_IOMMU = 8 };
 
@@ -277,7 +289,7 @@ enum {
  * WIRE_BIO records before it on the same CPU. */
 struct wire_transfer {
 	struct wire_header header;
-	__u64 id;	/* unique in the trace */
+	__u64 id;	/* unique in the trace; given when its first bio was queued */
 	__u64 sector;	/* 512-byte units, on `dev` */
 	__u64 bytes;	/* at the last issue (bio-based: of the bio) */
 	__u64 insert_ns; /* 0: went past the scheduler */
@@ -297,6 +309,7 @@ struct wire_transfer {
 	 * hooked. Both 0 although bounced_bytes is not: it is not. Older records end before. */
 	__u64 bounce_bytes_in;
 	__u64 bounce_bytes_out;
+	struct wire_carried carried; /* by `first` */
 };
 #define WIRE_TRANSFER_FIRST __builtin_offsetof(struct wire_transfer, bounce_bytes_in)
 
@@ -304,7 +317,20 @@ struct wire_bio {
 	struct wire_header header;
 	__u64 transfer;
 	struct wire_bio_part bio;
+	struct wire_carried carried; /* older records end before */
 };
+#define WIRE_BIO_FIRST __builtin_offsetof(struct wire_bio, carried)
+
+/* A loop device, at its first use and when it has changed: the file that holds its bytes. */
+struct wire_device {
+	struct wire_header header;
+	__u64 offset; /* of the device's first byte in the file */
+	__u32 dev;
+	__u32 file;  /* alias */
+	__u32 flags; /* WIRE_DEVICE_* */
+	__u32 reserved;
+};
+enum { WIRE_DEVICE_DIRECT = 1 }; /* past the page cache of the file */
 
 enum { WIRE_PACKET_RECEIVED = 1 };
 
@@ -381,8 +407,9 @@ WIRE_ASSERT(wire_request_detail, 88 + 128 + 32);
 WIRE_ASSERT(wire_pages, 72);
 WIRE_ASSERT(wire_wait, 48);
 WIRE_ASSERT(wire_bio_part, 64);
-WIRE_ASSERT(wire_transfer, 168 + 16);
-WIRE_ASSERT(wire_bio, 88);
+WIRE_ASSERT(wire_transfer, 168 + 16 + 16);
+WIRE_ASSERT(wire_bio, 88 + 16);
+WIRE_ASSERT(wire_device, 40);
 WIRE_ASSERT(wire_packet, 56);
 WIRE_ASSERT(wire_loss_record, 32);
 WIRE_ASSERT(wire_end, 96);

@@ -5,9 +5,10 @@
  * writeback_dirty_folio fires only when a folio goes from clean to dirty: it counts what a request
  * dirtied, it does not name all its writers.
  *
- * Why a flusher writes is known between its writeback_start and writeback_written; btrfs and device mappers
- * hand its bios to threads of their own, where it is not.
+ * Why a flusher writes is known between its writeback_start and writeback_written. btrfs hands its bios to threads
+ * of its own: there it is known by the inode.
  */
+#include "flusher.h"
 #include "track.h"
 
 static __always_inline int dirty(struct folio *folio)
@@ -81,6 +82,20 @@ int BPF_PROG(writeback_end, struct bdi_writeback *wb, struct wb_writeback_work *
 	u32 tid = task_field(current_task(), pid);
 
 	bpf_map_delete_elem(&flushers, &tid);
+	return 0;
+}
+
+SEC("?tp_btf/writeback_single_inode_start")
+int BPF_PROG(writeback_inode, struct inode *inode)
+{
+	u32 tid = task_field(current_task(), pid);
+	u32 *why = bpf_map_lookup_elem(&flushers, &tid);
+	struct written_inode key = { .ino = inode->i_ino };
+
+	if (!why)
+		return 0;
+	key.dev = BPF_CORE_READ(inode, i_sb, s_dev);
+	bpf_map_update_elem(&written_inodes, &key, why, BPF_ANY);
 	return 0;
 }
 

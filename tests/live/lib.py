@@ -285,7 +285,22 @@ class Trace:
         }
         for key, value in total.items():
             equal(self.summary[key], value, f"summary.{key}, against the sum over the records")
-        equal(self.summary["cpu_copies"]["bytes"], sum(self.copies().values()), "summary.cpu_copies.bytes")
+        own = sum(h["bytes"] for h in self.hops("cpu_copy") if h["transfer"] is None)
+        of_stages = sum(c["bytes"] for t in self.transfers for c in t.get("copies", []))
+        equal(self.summary["cpu_copies"]["bytes"], own + of_stages, "summary.cpu_copies.bytes")
+        self.check_stacks()
+
+    def check_stacks(self):
+        """A device below owes its owners to the one above."""
+        by_id = {t["id"]: t for t in self.transfers}
+        for t in self.transfers:
+            for parent in t.get("parents", []):
+                above = by_id.get(parent["transfer"])
+                if above:
+                    check(above["carried_on"], f"{above['id']} is not carried on, though {t['id']} does so")
+                    names = {o["request"] for p in t["parents"] if p["transfer"] in by_id
+                             for o in by_id[p["transfer"]]["owners"]}
+                    check({o["request"] for o in t["owners"]} <= names, f"{t['id']} has owners that none above has")
 
     def returned(self, ops, pid=None):
         return sum(r["result"] for r in self.ops(*ops)
@@ -370,3 +385,60 @@ def traced(mode, *filters, path=None, arguments=(), **options):
         counted["rchar"] -= oracle["facts"].get("child_bytes", 0)
         trace.equals_kernel_count(work.pid, counted)
     return trace, oracle, counted
+
+
+def record(*command, output="trace.jsonl", arguments=()):
+    """Traces a command from its first instruction to its end; nothing may be lost."""
+    out = TMP / output
+    done = iohops("record", "-q", "-o", out, *arguments, "--", *map(str, command))
+    equal(done.returncode, 0, f"exit code ({done.stderr})")
+    trace = Trace(out)
+    equal(trace.lost, 0, "lost")
+    return trace
+
+
+def run(*command):
+    done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    equal(done.returncode, 0, f"{' '.join(map(str, command))}: {done.stderr} exit code")
+    return done.stdout
+
+
+@contextlib.contextmanager
+def loop_device(size, direct=False):
+    """A loop device of our own in the file loop.img: nobody else's I/O goes there."""
+    need("losetup")
+    image = TMP / "loop.img"
+    with open(image, "wb") as f:
+        os.posix_fallocate(f.fileno(), 0, size)
+    done = subprocess.run(["losetup", "-f", "--show", f"--direct-io={'on' if direct else 'off'}", image],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        raise Skip(f"no loop device to be had: {done.stderr.strip()}")
+    device = pathlib.Path(done.stdout.strip())
+    try:
+        is_direct = pathlib.Path(f"/sys/block/{device.name}/loop/dio").read_text().strip() == "1"
+        if is_direct != direct:
+            raise Skip(f"the file system of {TMP} refuses direct I/O to loop devices")
+        yield device
+    finally:
+        run("losetup", "-d", device)
+        image.unlink()
+
+
+MAKE_FILE_SYSTEM = {"ext4": ["-q", "-F", "-b", "4096", "-E", "lazy_itable_init=0,lazy_journal_init=0"], "xfs": ["-q", "-f"], "btrfs": ["-q", "-f"]}
+
+
+@contextlib.contextmanager
+def file_system(kind, device):
+    """Made on the device and mounted; gives the folder."""
+    need(f"mkfs.{kind}")
+    run(f"mkfs.{kind}", *MAKE_FILE_SYSTEM[kind], device)
+    folder = TMP / "mounted"
+    folder.mkdir(exist_ok=True)
+    done = subprocess.run(["mount", "-t", kind, device, folder], stderr=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        raise Skip(f"this kernel has no {kind}: {done.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        run("umount", folder)

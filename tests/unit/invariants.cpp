@@ -9,7 +9,7 @@ namespace {
 std::string text(RequestId id) { return std::to_string(id.pid) + "." + std::to_string(id.seq); }
 
 bool may_outlive_its_request(const Hop& hop) {
-  return hop.kind == HopKind::kDma || hop.from == Endpoint::kBounce || hop.to == Endpoint::kBounce;
+  return hop.kind == HopKind::kDma || hop.transfer != 0 || hop.from == Endpoint::kBounce || hop.to == Endpoint::kBounce;
 }
 
 }  // namespace

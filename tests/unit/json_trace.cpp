@@ -196,6 +196,10 @@ void drive_sample(Sink& sink) {
   flush.complete_ns = 6;
   flush.error = -5;
   flush.cause = Cause::kFlush;
+  flush.parents = {{missed_read_transfer().id, 512, Evidence::kInferred}, {3, 512, Evidence::kObserved}};
+  flush.copies = {{Endpoint::kPageCache, Endpoint::kKernel, 512, Evidence::kDerived},
+                  {Endpoint::kUser, Endpoint::kPageCache, 1, Evidence::kDerived}};
+  flush.carried_on = true;
   (void)sink.transfer(flush);
   (void)sink.effect({Cause::kWriteback,
                      {{{4242, 17}, 4096}, {{4242, 18}, 512}},
@@ -205,7 +209,8 @@ void drive_sample(Sink& sink) {
                      missed_read_transfer().id,
                      9'000'000,
                      8'000'000,
-                     "age"});
+                     "age",
+                     true});
   (void)sink.flow({{4242, 17}, {4242, 19}, 4096, Evidence::kInferred, 2, 1, 4, "read-write", "", 3, 0});
   (void)sink.loss({9'500'000, "ring_request", 7});
   (void)sink.process({4242, 17, 1, "post\x1bgres\xff", 0, 9'900'000});

@@ -103,5 +103,55 @@ TEST(RebuildCommit, waits_no_longer_than_a_second) {
   story.told();
 }
 
+TEST(RebuildCommit, others_commits_are_told_only_if_somebody_of_the_trace_has_waited) {
+  Story story;
+  const auto file = story.file("/data/a");
+  Bio nobodys = commit(story, kFileSystem, 1);
+  nobodys.part.flags |= WIRE_BIO_PERHAPS;
+  story.completes({nobodys});
+  Call sync = story.call(WIRE_OP_FSYNC, file);
+  Bio awaited = commit(story, kFileSystem, 1);
+  awaited.part.flags |= WIRE_BIO_PERHAPS;
+  const uint64_t id = story.completes({awaited});
+  sync.returns(0);
+  const Ledger& ledger = story.told();
+  ASSERT_EQ(ledger.transfers.size(), 1u);
+  EXPECT_EQ(ledger.transfers[0].id, id);
+  EXPECT_EQ(ledger.transfers[0].unattributed_bytes, 0u);
+}
+
+TEST(RebuildCommit, a_file_system_with_a_number_of_its_own_waits_for_its_device) {
+  constexpr uint32_t kAnonymous = 45;
+  Story story;
+  const auto file = story.file("/data/a", {.magic = 0x9123683e, .fs = "btrfs", .dev = kAnonymous});
+  Call sync = story.call(WIRE_OP_FSYNC, file);
+  Bio data = sync.writes(0, 1, blk::kSync);
+  story.completes({data});
+  Bio tree = commit(story, kDisk, 4);  // pages of the tree's inode
+  tree.part.flags = WIRE_BIO_PERHAPS;
+  tree.part.ino = 1;
+  tree.part.dev = kAnonymous;
+  const uint64_t trees = story.completes({tree});
+  Bio super_block = commit(story, kDisk, 1);  // pages of the device
+  super_block.part.flags |= WIRE_BIO_PERHAPS;
+  const uint64_t super_blocks = story.completes({super_block});
+  sync.returns(0);
+  const Ledger& ledger = story.told();
+  EXPECT_EQ(ledger.transfer_of(trees).cause, Cause::kMetadata);
+  EXPECT_EQ(ledger.transfer_of(trees).owners.at(0).bytes, 4 * kPage);
+  EXPECT_EQ(ledger.transfer_of(super_blocks).owners.at(0).bytes, kPage);
+}
+
+TEST(RebuildCommit, a_sync_on_a_loop_device_waits_for_the_file_system_below) {
+  Story story;
+  const auto image = story.file("/images/disk");
+  story.loop_lies_in(image, 0, false);
+  const auto file = story.file("/mnt/a", {.dev = kLoop});
+  Call sync = story.call(WIRE_OP_FSYNC, file);
+  const uint64_t id = story.completes({commit(story, kFileSystem, 2)});
+  sync.returns(0);
+  EXPECT_EQ(story.told().transfer_of(id).unattributed_bytes, 0u);
+}
+
 }  // namespace
 }  // namespace iohops::test

@@ -293,6 +293,25 @@ Bio Story::flusher_writes(const NamedFile& file, uint64_t first_page, uint64_t p
   return {part};
 }
 
+void Story::loop_lies_in(const NamedFile& file, uint64_t offset, bool direct, uint32_t dev) {
+  wire_device record{};
+  record.dev = dev;
+  record.file = file.alias;
+  record.offset = offset;
+  record.flags = direct ? WIRE_DEVICE_DIRECT : 0;
+  emit(record, WIRE_DEVICE);
+}
+
+Bio Story::driver_bio(uint64_t bytes, uint32_t op_flags, uint32_t flags) {
+  wire_bio_part part{};
+  part.queue_ns = now_ += 1000;
+  part.bytes = static_cast<uint32_t>(bytes);
+  part.op_flags = op_flags;
+  part.flags = flags;
+  part.origin_dev = kDisk;
+  return {part};
+}
+
 Bio Story::split(Bio& bio, uint64_t front_pages) {
   Bio front = bio;
   front.part.bytes = static_cast<uint32_t>(front_pages * kPage);
@@ -304,8 +323,8 @@ Bio Story::split(Bio& bio, uint64_t front_pages) {
 
 uint64_t Story::completes(const std::vector<Bio>& bios, How how) {
   wire_transfer record{};
-  record.id = next_transfer_++;
-  record.sector = record.id * 1000;
+  record.id = how.id != 0 ? how.id : next_transfer_++;
+  record.sector = how.sector != 0 ? how.sector : record.id * 1000;
   record.issue_ns = now_ += 1000;
   record.insert_ns = record.issue_ns - 500;
   now_ += 10000;
@@ -322,10 +341,12 @@ uint64_t Story::completes(const std::vector<Bio>& bios, How how) {
   record.bounce_bytes_out = how.bounce_bytes_out;
   record.dma_source = how.dma_source;
   record.first = bios.front().part;
+  record.carried = bios.front().carried;
   for (size_t i = 1; i < bios.size(); i++) {
     wire_bio bio{};
     bio.transfer = record.id;
     bio.bio = bios[i].part;
+    bio.carried = bios[i].carried;
     emit(bio, WIRE_BIO);
   }
   emit(record, WIRE_TRANSFER);

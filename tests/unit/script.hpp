@@ -54,6 +54,13 @@ class Story;
 // A bio between its queueing and its completion.
 struct Bio {
   wire_bio_part part{};
+  wire_carried carried{};
+
+  // Queued by a device above to do a part of `transfer`, from byte `at` of it.
+  Bio& carries(uint64_t transfer, uint32_t at = 0, uint32_t flags = 0) {
+    carried = {transfer, at, flags};
+    return *this;
+  }
 };
 
 // A request while it runs. Every step takes a microsecond.
@@ -127,7 +134,15 @@ class Story {
     uint32_t transfer_flags = 0;
     uint32_t op_flags = 0;        // added to those of the first bio
     bool drops_preflush = false;  // as the kernel does for a bio that is an empty flush
+    uint64_t id = 0;              // as next_id() gave it; 0: the next
+    uint64_t sector = 0;          // 0: any
   };
+  // The id of a transfer that is to complete, for those that carry it on.
+  uint64_t next_id() { return next_transfer_++; }
+  // The bytes of loop device `dev` lie in the file, from `offset` on.
+  void loop_lies_in(const NamedFile& file, uint64_t offset, bool direct, uint32_t dev = kLoop);
+  // A bio that a driver's thread queues for a device above: its pages belong to no file that is known.
+  Bio driver_bio(uint64_t bytes, uint32_t op_flags, uint32_t flags = WIRE_BIO_NO_MAPPING);
   // One block request with these bios completes; its id is returned.
   uint64_t completes(const std::vector<Bio>& bios, How how);
   uint64_t completes(const std::vector<Bio>& bios) { return completes(bios, How{}); }

@@ -31,7 +31,9 @@ size_t fixed_bytes(uint16_t kind) {
     case WIRE_TRANSFER:
       return WIRE_TRANSFER_FIRST;
     case WIRE_BIO:
-      return sizeof(wire_bio);
+      return WIRE_BIO_FIRST;
+    case WIRE_DEVICE:
+      return sizeof(wire_device);
     case WIRE_PACKET:
       return sizeof(wire_packet);
     case WIRE_LOSS:

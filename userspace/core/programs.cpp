@@ -13,7 +13,6 @@ constexpr std::string_view kPage = "struct page *";
 constexpr std::string_view kPageMapping = "struct page *, struct address_space *";
 constexpr std::string_view kQueueBio = "struct request_queue *, struct bio *";
 constexpr std::string_view kTask = "struct task_struct *";
-
 constexpr std::string_view kWritebackWork = "struct bdi_writeback *, struct wb_writeback_work *";
 
 constexpr std::string_view kReasonLost = "why a flusher wrote what requests had made dirty";
@@ -34,13 +33,16 @@ constexpr std::string_view kRingLost =
     "requests of io_uring: what they do counts as io_uring_enter's, or nobody's";
 constexpr std::string_view kBatchLost =
     "to which of several requests of one io_submit device work belongs: it is io_submit's";
+constexpr std::string_view kStacksLost =
+    "what device mappers and md do on the devices below for a request";
+constexpr std::string_view kLoopsLost =
+    "what loop devices do on the devices below for a request";
 constexpr std::string_view kStreamsLost =
     "the copies of the C library's streams (fread, fwrite), in user space";
 constexpr std::string_view kCowLost =
     "copies of pages of private mappings that were mapped before the store";
 constexpr std::string_view kMapLost =
     "that the DMA layer maps the memory of NVMe disks: their DMA is derived";
-
 constexpr std::string_view kBouncesLost = "CPU copies through bounce buffers (swiotlb)";
 constexpr std::string_view kBounceCopiesLost =
     "measured copies through bounce buffers: they are derived from what is mapped";
@@ -52,6 +54,16 @@ constexpr std::string_view kIter = "struct kiocb *, struct iov_iter *";
 constexpr std::string_view kIterOfFile = "_, struct iov_iter *";  // a struct file up to 6.0
 constexpr std::string_view kIterOnTop = "struct kiocb *, struct iov_iter *, ssize_t";
 constexpr std::string_view kSocketPart = "_, int, struct iov_iter *, int";
+
+// Those of a tracepoint stand in for each other.
+constexpr ProgramSpec hook(std::string_view program, std::string_view tracepoint,
+                           std::string_view arguments, std::string_view lost) {
+  return {.program = program,
+          .tracepoint = tracepoint,
+          .arguments = arguments,
+          .lost = lost,
+          .group = tracepoint};
+}
 
 constexpr ProgramSpec copy_hook(std::string_view program, std::string_view function,
                                 std::string_view arguments, Attach attach, uint8_t hook) {
@@ -178,14 +190,9 @@ constexpr ProgramSpec kPrograms[] = {
      .arguments = kPageMapping,
      .lost = kWaitLost,
      .group = "writeback_wait"},
-    {.program = "writeback_begin",
-     .tracepoint = "writeback_start",
-     .arguments = kWritebackWork,
-     .lost = kReasonLost},
-    {.program = "writeback_end",
-     .tracepoint = "writeback_written",
-     .arguments = kWritebackWork,
-     .lost = kReasonLost},
+    hook("writeback_begin", "writeback_start", kWritebackWork, kReasonLost),
+    hook("writeback_end", "writeback_written", kWritebackWork, kReasonLost),
+    hook("writeback_inode", "writeback_single_inode_start", "struct inode *", kReasonLost),
     {.program = "writeback_throttle",
      .tracepoint = "balance_dirty_pages",
      .arguments = "",
@@ -282,6 +289,13 @@ constexpr ProgramSpec kPrograms[] = {
      .tracepoint = "iomap_dio_complete",
      .arguments = "struct kiocb *",
      .lost = "when a request of libaio was over: it ends when it is collected"},
+    hook("stack_remap", "block_bio_remap", "struct bio *, _, _", kStacksLost),
+    hook("stack_remap_q", "block_bio_remap", "struct request_queue *, struct bio *, _, _", kStacksLost),
+    hook("stack_loop", "block_rq_issue", kRequest, kLoopsLost),
+    hook("stack_loop_q", "block_rq_issue", kQueueRequest, kLoopsLost),
+    hook("stack_begin", "iomap_dio_rw_begin", "struct kiocb *", kLoopsLost),
+    hook("stack_queued", "iomap_dio_rw_queued", "", kLoopsLost),
+    hook("stack_done", "iomap_dio_complete", "", kLoopsLost),
     {.program = "stdio_read",
      .tracepoint = "fread,fread_unlocked",
      .arguments = "",

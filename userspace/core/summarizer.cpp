@@ -39,6 +39,7 @@ Endpoint memory_side(Cause cause) {
 void Summarizer::add_hop(const Hop& hop) {
   switch (hop.kind) {
     case HopKind::kCpuCopy:
+      if (hop.transfer != 0) break;  // a stacked device's: counted where it happened, in transfer()
       add(summary_.cpu_copies, hop.bytes);
       add(summary_.cpu_copies_by_hop[index(hop.from)][index(hop.to)], hop.bytes);
       summary_.cpu_copies_evidence = std::max(summary_.cpu_copies_evidence, hop.evidence);
@@ -69,9 +70,19 @@ void Summarizer::add_sync(const Request& request) {
     if (hop.kind == HopKind::kWait) bill.wait_ns[index(hop.reason)] += hop.end_ns - hop.at_ns;
 }
 
-// Of devices with DMA and of those without.
+// Where a stacked device stands between.
+void Summarizer::add_stage(const Transfer& transfer) {
+  if (transfer.carried_on) add(summary_.carried_on, carries_data(transfer.op) ? transfer.bytes : 0);
+  for (const StageCopy& copy : transfer.copies) {
+    add(summary_.cpu_copies, copy.bytes);
+    add(summary_.cpu_copies_by_hop[index(copy.from)][index(copy.to)], copy.bytes);
+    summary_.cpu_copies_evidence = std::max(summary_.cpu_copies_evidence, copy.evidence);
+  }
+}
+
+// Of devices with DMA and of those without, but only at the bottom of a stack.
 void Summarizer::add_sync_work(const Transfer& transfer) {
-  if (transfer.owners.empty()) return;
+  if (transfer.owners.empty() || transfer.carried_on) return;
   SyncBill& bill = summary_.syncs;
   if (transfer.op == "flush") ++bill.flushes;
   if (transfer.cause == Cause::kFsync) bill.data_bytes += owned_bytes(transfer);
@@ -135,6 +146,7 @@ Status Summarizer::request(const Request& request) {
 Status Summarizer::transfer(const Transfer& transfer) {
   last_ns_ = std::max(last_ns_, transfer.complete_ns);
   add_sync_work(transfer);
+  add_stage(transfer);
   const bool data = carries_data(transfer.op);
   const uint64_t bytes = data ? owned_bytes(transfer) + transfer.unattributed_bytes : 0;
   const uint64_t unattributed = data ? transfer.unattributed_bytes : 0;
@@ -164,6 +176,7 @@ Status Summarizer::transfer(const Transfer& transfer) {
 }
 
 Status Summarizer::effect(const Effect& effect) {
+  if (effect.to_cache) return {};
   if (effect.cause == Cause::kWriteback || effect.cause == Cause::kFsync) {
     summary_.writeback_bytes += effect.bytes;
   }

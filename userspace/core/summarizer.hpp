@@ -46,6 +46,7 @@ class Summarizer : public Sink {
  private:
   void add_hop(const Hop&);
   void add_sync(const Request&);
+  void add_stage(const Transfer&);
   void add_sync_work(const Transfer&);
   uint64_t& lost(std::string_view cause);
   OpTotals& op_totals(std::string_view op);

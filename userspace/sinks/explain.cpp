@@ -106,6 +106,7 @@ class Explanation::Page {
     uint64_t data = 0, journal = 0, flushes = 0;
     for (const Case::Work& work : case_.works) {
       const Transfer& t = work.transfer;
+      if (t.carried_on) continue;  // counted at the bottom
       flushes += t.cause == Cause::kFlush;
       for (const Share& owner : t.owners) {
         if (owner.request != request_.id) continue;
@@ -166,10 +167,22 @@ class Explanation::Page {
     if (share != t.bytes) what += fmt::format(", {} of it for this request", text::bytes(share));
     what += fmt::format(" ({}; {})", text::words(name(t.cause)), name(t.dma.evidence));
     if (!t.dma.dma) what += ", no DMA";
+    if (const Transfer* above = parent_of(t)) what += ", for " + device(above->device);
+    for (const StageCopy& copy : t.copies)
+      what += fmt::format(", copies {} {} > {}", text::bytes(copy.bytes), text::words(name(copy.from)),
+                          text::words(name(copy.to)));
     if (t.error != 0) what += fmt::format(", error {}", -t.error);
     if (t.requeues > 0) what += ", asked again " + count(t.requeues, "time");
     const uint64_t issued = t.issue_ns ? *t.issue_ns : t.queue_ns.value_or(t.complete_ns);
     rows.push_back({since(issued), since(t.complete_ns), '#', what});
+  }
+
+  // The transfer of the device above that it carries on.
+  const Transfer* parent_of(const Transfer& transfer) const {
+    for (const Parent& parent : transfer.parents)
+      for (const Case::Work& work : case_.works)
+        if (work.transfer.id == parent.transfer) return &work.transfer;
+    return nullptr;
   }
 
   bool has_transfer(uint64_t id) const {
@@ -191,6 +204,7 @@ class Explanation::Page {
                fmt::format("DMA {} {} ({})", way, text::bytes(hop.bytes), name(hop.evidence))});
         return;
       case HopKind::kCpuCopy:
+        if (hop.transfer != 0 && has_transfer(hop.transfer)) return;  // its row tells
         rows.push_back(
             {since(hop.at_ns), since(hop.end_ns), '+',
              fmt::format("CPU copy {} {} ({})", way, text::bytes(hop.bytes), name(hop.evidence))});

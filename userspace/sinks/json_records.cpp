@@ -177,6 +177,21 @@ Status JsonRecords::transfer(Fields& fields) {
   transfer.dma.segments = dma.u32("segments");
   transfer.dma.mapped_bytes = dma.u64("mapped_bytes");
   transfer.dma.bounced_bytes = dma.u64("bounced_bytes");
+  if (fields.present("parents"))
+    fields.objects("parents", [&](Fields& parent) {
+      const uint64_t id = parent.id("transfer");
+      const uint64_t bytes = parent.u64("bytes");
+      transfer.parents.push_back({id, bytes, parent.one_of("evidence", parse_evidence)});
+    });
+  if (fields.present("copies"))
+    fields.objects("copies", [&](Fields& copy) {
+      StageCopy& made = transfer.copies.emplace_back();
+      made.from = copy.one_of("from", parse_endpoint);
+      made.to = copy.one_of("to", parse_endpoint);
+      made.bytes = copy.u64("bytes");
+      made.evidence = copy.one_of("evidence", parse_evidence);
+    });
+  transfer.carried_on = fields.present("carried_on") && fields.boolean("carried_on");
   return fields.ok() ? sink_.transfer(transfer) : Status();
 }
 
@@ -192,6 +207,7 @@ Status JsonRecords::effect(Fields& fields) {
   effect.delay_ns = fields.u64("delay_ns");
   const std::string reason = fields.name("reason");
   effect.reason = reason;
+  effect.to_cache = fields.present("to_cache") && fields.boolean("to_cache");
   return fields.ok() ? sink_.effect(effect) : Status();
 }
 

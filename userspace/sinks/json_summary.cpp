@@ -175,6 +175,7 @@ std::string summary_json(const Summary& summary,
   copies["in_doubt"] = summary.copies_in_doubt;
   tree["dma"] = dma_tree(summary);
   tree["device_no_dma"] = count_tree(summary.device_no_dma);
+  tree["carried_on"] = count_tree(summary.carried_on);
   tree["unattributed"] = unattributed_tree(summary);
   tree["mapped"] = count_tree(summary.mapped);
   tree["page_cache"] = {{"hit_bytes", summary.hit_bytes},

@@ -197,6 +197,10 @@ Summary read_summary(Fields& fields) {
   read_dma(fields.object("dma"), summary);
   Fields no_dma = fields.object("device_no_dma");
   summary.device_no_dma = read_count(no_dma);
+  if (fields.present("carried_on")) {
+    Fields carried_on = fields.object("carried_on");
+    summary.carried_on = read_count(carried_on);
+  }
   read_unattributed(fields.object("unattributed"), summary);
   Fields mapped = fields.object("mapped");
   summary.mapped = read_count(mapped);

@@ -275,6 +275,27 @@ void JsonWriter::shares(const std::vector<Share>& shares) {
   buffer_->put("]");
 }
 
+// Of a stacked device, or of one below such.
+void JsonWriter::stage(const Transfer& transfer) {
+  Buffer& out = *buffer_;
+  for (size_t i = 0; i < transfer.parents.size(); ++i) {
+    const Parent& parent = transfer.parents[i];
+    out.put(i == 0 ? R"(,"parents":[)" : ",");
+    out.done(line(kRecordRoom) << R"({"transfer":)" << BigId{parent.transfer} << R"(,"bytes":)" << parent.bytes
+                               << R"(,"evidence":")" << iohops::name(parent.evidence) << R"("})");
+  }
+  if (!transfer.parents.empty()) out.put("]");
+  for (size_t i = 0; i < transfer.copies.size(); ++i) {
+    const StageCopy& copy = transfer.copies[i];
+    out.put(i == 0 ? R"(,"copies":[)" : ",");
+    out.done(line(kRecordRoom) << R"({"from":")" << iohops::name(copy.from) << R"(","to":")" << iohops::name(copy.to)
+                               << R"(","bytes":)" << copy.bytes << R"(,"evidence":")"
+                               << iohops::name(copy.evidence) << R"("})");
+  }
+  if (!transfer.copies.empty()) out.put("]");
+  if (transfer.carried_on) out.put(R"(,"carried_on":true)");
+}
+
 Status JsonWriter::transfer(const Transfer& transfer) {
   Buffer& out = begin_record();
   out.done(line(kRecordRoom) << R"({"type":"transfer","id":")" << transfer.id << R"(","device":")"
@@ -302,7 +323,9 @@ Status JsonWriter::transfer(const Transfer& transfer) {
                              << iohops::name(dma.evidence) << R"(","dma":)" << dma.dma
                              << R"(,"segments":)" << dma.segments << R"(,"mapped_bytes":)"
                              << dma.mapped_bytes << R"(,"bounced_bytes":)" << dma.bounced_bytes
-                             << "}}");
+                             << "}");
+  stage(transfer);
+  out.put("}");
   return end_record();
 }
 
@@ -316,6 +339,7 @@ Status JsonWriter::effect(const Effect& effect) {
                              << BigId{effect.transfer} << R"(,"at_ns":)" << effect.at_ns
                              << R"(,"delay_ns":)" << effect.delay_ns);
   name("reason", effect.reason);
+  if (effect.to_cache) out.put(R"(,"to_cache":true)");
   out.put("}");
   return end_record();
 }

@@ -50,6 +50,7 @@ class JsonWriter : public Sink {
   void outcome(const Request&);
   void destination(const Request&);
   void ring(const RingFacts&);
+  void stage(const Transfer&);
   void shares(const std::vector<Share>&);
 
   Form form_;

@@ -46,6 +46,8 @@ Status ReportLedger::request(const Request& request) {
 }
 
 Status ReportLedger::transfer(const Transfer& transfer) {
+  for (const StageCopy& copy : transfer.copies)
+    note_evidence(HopKind::kCpuCopy, copy.from, copy.to, copy.evidence);
   DeviceTotals& device = devices_[transfer.device];
   ++device.transfers;
   device.dma = transfer.dma.dma;
@@ -62,7 +64,7 @@ Status ReportLedger::transfer(const Transfer& transfer) {
 
 Status ReportLedger::effect(const Effect& effect) {
   // What a sync request wrote is that request's own device work, already counted.
-  if (effect.cause == Cause::kWriteback) {
+  if (effect.cause == Cause::kWriteback && !effect.to_cache) {
     const auto add = [this](uint64_t key, uint64_t bytes) {
       if (later_.size() < kGroups || later_.count(key) > 0) later_[key] += bytes;
     };

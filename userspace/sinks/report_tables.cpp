@@ -103,6 +103,9 @@ void ReportPage::bytes_moved() {
                per_byte(summary_.device_no_dma.bytes, summary_.bytes_returned),
                std::string(text::kUnknown)});
   }
+  if (summary_.carried_on.bytes > 0)
+    table.row({"  of it, carried on below", text::bytes(summary_.carried_on.bytes),
+               per_byte(summary_.carried_on.bytes, summary_.bytes_returned), std::string(text::kUnknown)});
   section(table);
   if (table.empty()) return;
   causes();

@@ -219,7 +219,24 @@ constexpr std::string_view kSchema = R"json({
             "segments": {"$ref": "#/$defs/u32"}, "mapped_bytes": {"$ref": "#/$defs/count"},
             "bounced_bytes": {"description": "copied through a bounce buffer", "$ref": "#/$defs/count"}
           }
-        }
+        },
+        "parents": {
+          "description": "of a device below a stacked one (dm, md, loop): the transfers whose bytes it carries on, told earlier; evidence: that it is these",
+          "type": "array",
+          "items": {
+            "type": "object", "required": ["transfer", "bytes", "evidence"],
+            "properties": {"transfer": {"$ref": "#/$defs/big_id"}, "bytes": {"$ref": "#/$defs/count"}, "evidence": {"$ref": "#/$defs/evidence"}}
+          }
+        },
+        "copies": {
+          "description": "what the driver of this device copied by CPU to carry the bytes on",
+          "type": "array",
+          "items": {
+            "type": "object", "required": ["from", "to", "bytes", "evidence"],
+            "properties": {"from": {"$ref": "#/$defs/endpoint"}, "to": {"$ref": "#/$defs/endpoint"}, "bytes": {"$ref": "#/$defs/count"}, "evidence": {"$ref": "#/$defs/evidence"}}
+          }
+        },
+        "carried_on": {"description": "true: a device or a file below took the bytes over; count them there", "type": "boolean"}
       }
     },
     "effect": {
@@ -229,7 +246,8 @@ constexpr std::string_view kSchema = R"json({
         "type": {"const": "effect"}, "cause": {"$ref": "#/$defs/cause"}, "requests": {"$ref": "#/$defs/shares"},
         "file": {"$ref": "#/$defs/file_id_or_null"}, "offset": {"$ref": "#/$defs/count"}, "bytes": {"$ref": "#/$defs/count"},
         "transfer": {"$ref": "#/$defs/big_id_or_null"}, "at_ns": {"$ref": "#/$defs/count"},
-        "delay_ns": {"description": "since the end of the oldest of the requests", "$ref": "#/$defs/count"}, "reason": {"type": "string"}, "reason_b64": {"$ref": "#/$defs/base64"}
+        "delay_ns": {"description": "since the end of the oldest of the requests", "$ref": "#/$defs/count"}, "reason": {"type": "string"}, "reason_b64": {"$ref": "#/$defs/base64"},
+        "to_cache": {"description": "true: into the page cache of the file that a loop device lies in, from where they are written once more", "type": "boolean"}
       }
     },
     "flow_members": {
@@ -301,6 +319,7 @@ constexpr std::string_view kSchema = R"json({
           }
         },
         "device_no_dma": {"description": "transfers of devices without DMA (loop, zram, device mapper)", "$ref": "#/$defs/counted_bytes"},
+        "carried_on": {"description": "of all transfers, those of stacked devices whose bytes a device or a file below took over", "$ref": "#/$defs/counted_bytes"},
         "unattributed": {
           "description": "bytes: the part of dma.bytes that no request owns; by: the same by device and cause, devices without DMA included",
           "type": "object", "required": ["bytes", "by"],

@@ -189,6 +189,21 @@ struct DmaEvidence {
   uint64_t bounced_bytes = 0;
 };
 
+// A transfer of a stacked device (dm, md, loop) whose bytes another one carries on.
+struct Parent {
+  uint64_t transfer = 0;
+  uint64_t bytes = 0;
+  Evidence evidence = Evidence::kObserved;  // that it is this one
+};
+
+// What the processor copied to carry a transfer on.
+struct StageCopy {
+  Endpoint from = Endpoint::kKernel;
+  Endpoint to = Endpoint::kKernel;
+  uint64_t bytes = 0;
+  Evidence evidence = Evidence::kDerived;
+};
+
 struct Transfer {
   uint64_t id = 0;
   uint32_t device = 0;                  // kernel dev_t
@@ -208,6 +223,9 @@ struct Transfer {
   uint32_t file = 0;               // whose pages, 0: unknown
   std::optional<uint64_t> offset;  // of the first page in that file, bytes
   DmaEvidence dma;
+  std::vector<Parent> parents;    // whose bytes it carries on
+  std::vector<StageCopy> copies;  // made by the driver of `device`
+  bool carried_on = false;  // a device or a file below took the bytes over: this is not the bottom
 };
 
 // Device work that happened after the request returned, on its behalf.
@@ -221,6 +239,8 @@ struct Effect {
   uint64_t at_ns = 0;
   uint64_t delay_ns = 0;  // from the end of the oldest of the requests
   std::string_view reason;
+  // Into the page cache of the file that a loop device lies in: they are written once more.
+  bool to_cache = false;
 };
 
 // Bytes that one request brought into the application's memory and another one took from there. The counts are
@@ -333,6 +353,7 @@ struct Summary {
   std::array<std::array<Count, kEndpoints>, kEndpoints> dma_by_hop{};  // [from][to]
   Evidence dma_evidence = Evidence::kMeasured;
   Count device_no_dma;  // transfers of devices without DMA
+  Count carried_on;     // of all transfers, those whose bytes a device or a file below took over
   uint64_t unattributed_bytes = 0;
   std::map<std::pair<uint32_t, Cause>, uint64_t> unattributed;  // (device, cause) -> bytes
   Count mapped;  // page-cache pages mapped into the process

@@ -63,23 +63,8 @@ uint64_t wanted_bytes(const RebuildState& s, const TransferPart& part, const wir
       overlap({s.page_begin(asked.begin), s.page_end(asked.end)}, {begin, begin + part.bytes}));
 }
 
-// The memory at the other end of the device's transfer.
-Endpoint memory_of(const wire_bio_part& bio) {
-  if ((bio.flags & (WIRE_BIO_USER | WIRE_BIO_SWAP)) != 0) return Endpoint::kUser;
-  if ((bio.flags & WIRE_BIO_NO_MAPPING) != 0) return Endpoint::kKernel;
-  return Endpoint::kPageCache;
-}
-
 Evidence dma_evidence(const wire_transfer& record) {
   return record.dma_source != WIRE_DMA_NONE ? Evidence::kObserved : Evidence::kDerived;
-}
-
-void add_hop(HeldRequest& held, const Hop& hop) {
-  if (held.hops.size() >= kMaxHops) {
-    held.crowded = true;
-    return;
-  }
-  held.hops.push_back(hop);
 }
 
 void add_dma_hop(const RebuildState& s, HeldRequest& held, const PendingTransfer& transfer,
@@ -113,12 +98,12 @@ void add_dma_hop(const RebuildState& s, HeldRequest& held, const PendingTransfer
 // function is not hooked, the event of the mapping stands for the first: most kernels copy for
 // reads, too.
 void add_bounce_hops(const RebuildState& s, HeldRequest& held, const PendingTransfer& transfer,
-                     const TransferPart& part) {
+                     const TransferPart& part, uint64_t moved) {
   const wire_transfer& record = transfer.record;
   if (record.bounced_bytes == 0 || record.bytes == 0) return;
   // A request is smaller than 4 GiB, and so is what it bounced: the product fits.
   const auto share = [&](uint64_t bytes) {
-    return std::min<uint64_t>(bytes, UINT32_MAX) * std::min<uint64_t>(part.bytes, UINT32_MAX) /
+    return std::min<uint64_t>(bytes, UINT32_MAX) * std::min<uint64_t>(moved, UINT32_MAX) /
            record.bytes;
   };
   const bool read = blk::is_read(part.bio.op_flags);
@@ -164,6 +149,9 @@ void fill_owners(const PendingTransfer& transfer, Transfer& out) {
   out.unattributed_bytes = out.bytes;
   for (const TransferPart& part : transfer.parts) {
     if (part.owner.seq != 0) add_owner(out, part.owner, part.bytes);
+    for (const OwnedRange& range : part.inherited) {
+      if (range.request.seq != 0) add_owner(out, range.request, range.end - range.begin);
+    }
   }
   // What no request queued belongs to those that had written it.
   for (const Claim& claim : transfer.claims) {
@@ -228,6 +216,7 @@ Status emit_transfer(RebuildState& s, const PendingTransfer& transfer) {
   fill_times(s, transfer, out);
   fill_owners(transfer, out);
   fill_place(s, transfer, out);
+  fill_stage(s, transfer, out);
   out.dma.evidence = dma_evidence(record);
   out.dma.dma = transfer.dma;
   out.dma.segments = record.dma_segments;
@@ -239,6 +228,13 @@ Status emit_transfer(RebuildState& s, const PendingTransfer& transfer) {
 // Finds the owner of a part, and counts the bio as completed for it.
 Status attribute_part(RebuildState& s, uint32_t slot, uint32_t index) {
   TransferPart& part = s.transfers[slot].parts[index];
+  if (part.bio.dev != 0 && part.bio.file != 0 && part.bio.dev != part.bio.origin_dev)
+    s.commits.device_of[part.bio.dev] = part.bio.origin_dev;
+  if (part.above.transfer != 0) {
+    wait_for_parent(s, slot, index);
+    return {};
+  }
+  if (wait_for_loop(s, slot, index)) return {};
   HeldRequest* held = nullptr;
   if (part.bio.owner.tgid != 0 && part.bio.owner.start_ns != 0) {
     auto entry = mention(s, part.bio.owner);
@@ -262,7 +258,31 @@ Status attribute_part(RebuildState& s, uint32_t slot, uint32_t index) {
   return claim_pages(s, slot, index);
 }
 
+// Others' journal and flushes, for which nobody of the trace has waited.
+bool is_foreign(const PendingTransfer& transfer) {
+  const auto foreign = [](const TransferPart& part) {
+    return (part.bio.flags & WIRE_BIO_PERHAPS) != 0 && part.owner.seq == 0 && part.inherited.empty();
+  };
+  return !transfer.parts.empty() && transfer.claims.empty() &&
+         std::all_of(transfer.parts.begin(), transfer.parts.end(), foreign);
+}
+
 }  // namespace
+
+// The memory at the other end of the device's transfer.
+Endpoint memory_of(const wire_bio_part& bio) {
+  if ((bio.flags & (WIRE_BIO_USER | WIRE_BIO_SWAP)) != 0) return Endpoint::kUser;
+  if ((bio.flags & WIRE_BIO_NO_MAPPING) != 0) return Endpoint::kKernel;
+  return Endpoint::kPageCache;
+}
+
+void add_hop(HeldRequest& held, const Hop& hop) {
+  if (held.hops.size() >= kMaxHops) {
+    held.crowded = true;
+    return;
+  }
+  held.hops.push_back(hop);
+}
 
 uint64_t device_time(const RebuildState& s, const PendingTransfer& transfer) {
   const wire_transfer& record = transfer.record;
@@ -280,31 +300,58 @@ void resolve_part(RebuildState& s, PartRef ref, HeldRequest* held) {
   const wire_request* owner = held != nullptr && held->ended ? &held->record.request : nullptr;
   const FileState* file = owner != nullptr ? s.names.find_file(owner->file) : nullptr;
   part.cause = cause_of(part.bio, owner, file);
-  uint64_t ahead = 0;
+  // The loop driver writes its file in a thread of its own, when the device has been flushed.
+  const bool sync = (part.bio.op_flags & blk::kSync) != 0 && (part.bio.flags & WIRE_BIO_REASON_MASK) == 0;
+  if (part.cause == Cause::kWriteback && sync && part.bio.owner.tgid == 0 &&
+      s.stack.holds_a_loop(cache_of(s, part.bio)))
+    part.cause = Cause::kFsync;
   if (part.cause == Cause::kRead && owner != nullptr) {
-    ahead = part.bytes - wanted_bytes(s, part, *owner, file);
+    part.ahead = part.bytes - wanted_bytes(s, part, *owner, file);
   }
-  if (ahead == part.bytes && ahead > 0) {
+  if (part.ahead == part.bytes && part.ahead > 0) {
     part.cause = Cause::kReadahead;
-    ahead = 0;
+    part.ahead = 0;
   }
-  transfer.bytes_by_cause[static_cast<size_t>(part.cause)] += part.bytes - ahead;
-  transfer.bytes_by_cause[static_cast<size_t>(Cause::kReadahead)] += ahead;
-  if (held == nullptr || !transfer.dma || part.bytes == 0) return;
+  const uint64_t wanted = part.bytes - part.ahead;
+  transfer.bytes_by_cause[static_cast<size_t>(part.cause)] += wanted;
+  transfer.bytes_by_cause[static_cast<size_t>(Cause::kReadahead)] += part.ahead;
+  if (held == nullptr || part.bytes == 0) return;
   if (!blk::carries_data(transfer.record.op_flags)) return;
-  held->dma_transfers += held->last_transfer != transfer.record.id;
-  held->last_transfer = transfer.record.id;
-  add_dma_hop(s, *held, transfer, part, part.cause, part.bytes - ahead);
-  add_dma_hop(s, *held, transfer, part, Cause::kReadahead, ahead);
-  add_bounce_hops(s, *held, transfer, part);
+  if (!transfer.dma) {
+    carry_hops(s, ref.transfer, {part.at, part.at + wanted}, part.cause, *held);
+    carry_hops(s, ref.transfer, {part.at + wanted, part.at + part.bytes}, Cause::kReadahead, *held);
+    return;
+  }
+  add_device_hops(s, *held, transfer, part, part.cause, wanted);
+  add_device_hops(s, *held, transfer, part, Cause::kReadahead, part.ahead);
+}
+
+void add_device_hops(const RebuildState& s, HeldRequest& held, const PendingTransfer& transfer,
+                     const TransferPart& part, Cause cause, uint64_t bytes) {
+  if (bytes == 0) return;
+  const auto moves = [&](const Hop& hop) {
+    return hop.kind == HopKind::kDma && hop.transfer == transfer.record.id;
+  };
+  if (held.last_transfer != transfer.record.id) {
+    held.dma_transfers += std::none_of(held.hops.begin(), held.hops.end(), moves);
+    held.last_transfer = transfer.record.id;
+  }
+  add_dma_hop(s, held, transfer, part, cause, bytes);
+  add_bounce_hops(s, held, transfer, part, bytes);
 }
 
 Status release_if_resolved(RebuildState& s, uint32_t slot) {
   const PendingTransfer& transfer = s.transfers[slot];
   if (transfer.waiting_for > 0) return {};
   s.details -= transfer.parts.size();
+  if (is_foreign(transfer) && transfer.children.empty()) {
+    s.stack.open.erase(transfer.record.id);
+    s.transfers.release(slot);
+    return {};
+  }
   Status status = emit_transfer(s, transfer);
   if (status) status = emit_effects(s, transfer);
+  if (status) status = pass_on(s, slot);
   s.transfers.release(slot);
   return status;
 }
@@ -317,6 +364,7 @@ Status on_transfer(RebuildState& s, const wire_transfer& record) {
   const bool bio_based = (record.flags & WIRE_TRANSFER_BIO_BASED) != 0;
   transfer.dma = dma != nullptr ? *dma : !bio_based;
   transfer.waiting_for++;  // for this function
+  meet_children(s, slot);
   const auto parts = static_cast<uint32_t>(transfer.parts.size());
   s.details += parts;
   for (uint32_t i = 0; i < parts; i++) {

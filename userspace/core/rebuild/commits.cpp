@@ -3,6 +3,7 @@
 #include "core/rebuild/commits.hpp"
 
 #include "core/ops.hpp"
+#include "core/rebuild/blk_types.hpp"
 #include "core/rebuild/state.hpp"
 
 namespace iohops {
@@ -15,9 +16,19 @@ constexpr uint64_t kSyncWaitNs = 1'000'000'000;
 constexpr size_t kMaxSyncs = 65536;
 constexpr size_t kMaxOpen = 1024;
 
-bool waited_for(const SyncWait& sync, const OpenCommit& commit) {
-  return (sync.dev == 0 || sync.dev == commit.dev) && sync.start_ns <= commit.done_ns &&
-         sync.end_ns >= commit.done_ns;
+bool concerns(RebuildState& s, uint32_t dev, const OpenCommit& commit) {
+  if (dev == 0 || dev == commit.dev || dev == commit.super_block) return true;
+  const uint32_t* device = s.commits.device_of.find(dev);
+  return device != nullptr && *device == commit.dev;
+}
+
+bool waited_for(RebuildState& s, const SyncWait& sync, const OpenCommit& commit) {
+  if (sync.start_ns > commit.done_ns || sync.end_ns < commit.done_ns) return false;
+  if (concerns(s, sync.dev, commit)) return true;
+  // A sync of a file system on a loop device waits for the one that the device lies in, too.
+  const uint32_t* device = s.commits.device_of.find(sync.dev);
+  const LoopDevice* loop = s.stack.loop(device != nullptr ? *device : sync.dev);
+  return loop != nullptr && concerns(s, loop->below, commit);
 }
 
 Status settle(RebuildState& s, const OpenCommit& commit) {
@@ -26,7 +37,7 @@ Status settle(RebuildState& s, const OpenCommit& commit) {
   claim.part = commit.part;
   claim.oldest_end_ns = UINT64_MAX;  // none has ended: it is no delayed work
   for (const SyncWait& sync : s.commits.syncs)
-    if (waited_for(sync, commit)) claim.shares.push_back({sync.id, 0});
+    if (waited_for(s, sync, commit)) claim.shares.push_back({sync.id, 0});
   const uint64_t bytes = transfer.parts[commit.part].bytes;
   const uint64_t sharers = claim.shares.size();
   for (size_t i = 0; i < sharers; i++) claim.shares[i].bytes = bytes / sharers + (i < bytes % sharers);
@@ -60,11 +71,14 @@ void note_sync(RebuildState& s, const wire_request_detail& record, RequestId id,
 void keep_commit(RebuildState& s, uint32_t slot, uint32_t part) {
   PendingTransfer& transfer = s.transfers[slot];
   const TransferPart& one = transfer.parts[part];
-  const bool commits = one.cause == Cause::kJournal || one.cause == Cause::kFlush;
+  // btrfs has no journal: it commits its trees.
+  const bool tree = one.cause == Cause::kMetadata && blk::is_write(one.bio.op_flags) &&
+                    (one.bio.op_flags & blk::kSync) != 0;
+  const bool commits = one.cause == Cause::kJournal || one.cause == Cause::kFlush || tree;
   if (!commits || one.owner.seq != 0 || s.commits.open.size() >= kMaxOpen) return;
   const uint64_t done = transfer.record.header.time_ns;
   transfer.waiting_for++;
-  s.commits.open.push_back({slot, part, one.bio.origin_dev, done});
+  s.commits.open.push_back({slot, part, one.bio.origin_dev, one.bio.dev, done});
   s.deadline_ns = std::min(s.deadline_ns, done + kSyncWaitNs);
 }
 

@@ -6,6 +6,7 @@
 #include <deque>
 
 #include "core/model/model.hpp"
+#include "core/rebuild/flat_map.hpp"
 
 namespace iohops {
 
@@ -22,6 +23,7 @@ struct OpenCommit {
   uint32_t slot = 0;  // in TransferTable
   uint32_t part = 0;
   uint32_t dev = 0;
+  uint32_t super_block = 0;  // of its pages, 0: the device's own
   uint64_t done_ns = 0;
 };
 
@@ -30,6 +32,8 @@ struct OpenCommit {
 struct Commits {
   std::deque<SyncWait> syncs;   // by their end
   std::deque<OpenCommit> open;  // by completion
+  // Of file systems whose super block has a number of its own (btrfs): the device that their data went to last.
+  FlatMap<uint64_t, uint32_t> device_of;
 };
 
 }  // namespace iohops

@@ -80,11 +80,12 @@ Status release_stuck(RebuildState& s) {
 
 Status on_deadline(RebuildState& s) {
   if (Status status = give_up_waiting(s, s.now_ns); !status) return status;
+  if (Status status = give_up_children(s, s.now_ns); !status) return status;
   if (s.stuck_until_ns <= s.now_ns) {
     if (Status status = release_stuck(s); !status) return status;
   }
   s.deadline_ns = s.waiting.empty() ? UINT64_MAX : s.waiting.front().deadline_ns;
-  s.deadline_ns = std::min(s.deadline_ns, s.stuck_until_ns);
+  s.deadline_ns = std::min({s.deadline_ns, s.stuck_until_ns, s.stack.deadline()});
   return settle_commits(s, s.now_ns);
 }
 
@@ -120,12 +121,15 @@ Status dispatch(RebuildState& s, uint16_t kind, Record record) {
     case WIRE_PAGES:
       return on_owned(s, *view<wire_pages>(record));
     case WIRE_BIO:
-      s.transfers.keep(view<wire_bio>(record)->transfer, view<wire_bio>(record)->bio);
+      s.transfers.keep(prefix<wire_bio>(record));
       return {};
     case WIRE_TRANSFER:
       return on_transfer(s, prefix<wire_transfer>(record));
     case WIRE_PACKET:
       return on_packet(s, *view<wire_packet>(record));
+    case WIRE_DEVICE:
+      on_device(s, *view<wire_device>(record));
+      return {};
     case WIRE_FILE:
       return on_file(s, *view<wire_file>(record));
     case WIRE_THREAD:
@@ -189,6 +193,7 @@ Status Rebuilder::finish(bool truncated) {
   while (s.open.live() > 0) {
     if (Status status = release_request(s, s.open.oldest(), false); !status) return status;
   }
+  if (Status status = give_up_children(s, UINT64_MAX); !status) return status;
   if (counters().evicted == 0) return {};
   return s.sink.loss({s.since_start(s.now_ns), loss_name(WIRE_LOSS_EVICTED), s.counters.evicted});
 }

@@ -13,6 +13,7 @@
 #include "core/rebuild/readahead.hpp"
 #include "core/rebuild/rebuilder.hpp"
 #include "core/rebuild/relay.hpp"
+#include "core/rebuild/stack.hpp"
 #include "core/rebuild/transfer_table.hpp"
 
 namespace iohops {
@@ -30,6 +31,7 @@ struct UnclaimedPages {
   RequestId owner;  // of the bio; seq 0: no request
   Cause cause = Cause::kWriteback;
   std::string_view reason;  // a literal
+  bool to_cache = false;    // Effect::to_cache
 };
 
 // A transfer that waits for the writers of its pages, until `deadline_ns`.
@@ -52,6 +54,7 @@ struct RebuildState {
   Readahead readahead;
   Relays relays;
   Commits commits;
+  Stack stack;
   FlatMap<uint64_t, bool> device_dma;  // by dev_t: whether its driver uses DMA
   std::deque<UnclaimedPages> unclaimed;
   std::deque<WaitingTransfer> waiting;  // by deadline
@@ -84,6 +87,8 @@ struct RebuildState {
 inline constexpr size_t kMaxHops = 16384;
 // How long a completed transfer waits for the requests that wrote its pages.
 inline constexpr uint64_t kClaimWaitNs = 2'000'000'000;
+// How long one waits for the transfer of the device above, which may wait for those itself.
+inline constexpr uint64_t kChildWaitNs = 3 * kClaimWaitNs;
 // How long after a submitting call began its record can still be missing.
 inline constexpr uint64_t kBatchWaitNs = 5'000'000'000;
 // How long a request waits for its bios after transfer records were lost.
@@ -175,7 +180,33 @@ Status give_up_waiting(RebuildState& s, uint64_t until_ns);
 // Nobody will claim pages of this page cache any more.
 Status forget_unclaimed(RebuildState& s, uint32_t cache);
 
+// stack.cpp
+void on_device(RebuildState& s, const wire_device& record);
+// A part carries on a transfer of the device above: it waits for that one.
+void wait_for_parent(RebuildState& s, uint32_t slot, uint32_t part);
+// A read of the file that a loop device lies in, by nobody: for which of its transfers?
+bool wait_for_loop(RebuildState& s, uint32_t slot, uint32_t part);
+// Finds what has carried the transfer on; it has just been opened.
+void meet_children(RebuildState& s, uint32_t slot);
+// Bytes of the transfer are the request's: so is what devices below did with them.
+void carry_hops(RebuildState& s, uint32_t slot, ByteRange bytes, Cause cause, HeldRequest& held);
+// The transfer has been handed out: those below it know their owners.
+Status pass_on(RebuildState& s, uint32_t slot);
+Status give_up_children(RebuildState& s, uint64_t until_ns);
+// What the driver copied; whether a device or a file below took the bytes over.
+void fill_stage(RebuildState& s, const PendingTransfer& transfer, Transfer& out);
+
+// writeback.cpp
+// Bytes of a request are in the page cache of the file that a loop device lies in.
+Status write_below(RebuildState& s, uint32_t cache, ByteRange range, const Writer& writer);
+uint32_t cache_of(RebuildState& s, const wire_bio_part& bio);
+
 // block.cpp
+Endpoint memory_of(const wire_bio_part& bio);
+void add_hop(HeldRequest& held, const Hop& hop);
+// The device moved `bytes` of the part for the request.
+void add_device_hops(const RebuildState& s, HeldRequest& held, const PendingTransfer& transfer,
+                     const TransferPart& part, Cause cause, uint64_t bytes);
 Status on_transfer(RebuildState& s, const wire_transfer& record);
 // The owner of the part has ended, or will never: what the device did for it is known now.
 void resolve_part(RebuildState& s, PartRef ref, HeldRequest* held);

@@ -5,9 +5,23 @@
 
 namespace iohops {
 
-void TransferTable::keep(uint64_t transfer, const wire_bio_part& bio) {
+namespace {
+
+TransferPart part_of(const wire_bio_part& bio, const wire_carried& carried) {
+  TransferPart part;
+  part.bio = bio;
+  part.above.transfer = carried.transfer;
+  part.above.at = carried.at;
+  part.above.copied = (carried.flags & WIRE_CARRIED_COPY) != 0;
+  if (part.above.copied) part.above.evidence = Evidence::kDerived;
+  return part;
+}
+
+}  // namespace
+
+void TransferTable::keep(const wire_bio& record) {
   if (kept_.size() == kMaxKept) kept_.pop_front();
-  kept_.push_back({transfer, bio});
+  kept_.push_back(record);
 }
 
 bool TransferTable::is_new(uint64_t transfer) {
@@ -33,16 +47,17 @@ uint32_t TransferTable::open(const wire_transfer& record) {
   }
   PendingTransfer& transfer = slots_[slot];
   transfer.record = record;
-  if (record.bios > 0) transfer.parts.push_back({record.first, 0, {}, Cause::kUnknown});
+  if (record.bios > 0) transfer.parts.push_back(part_of(record.first, record.carried));
   if (record.bios > 1) {
-    for (const Kept& kept : kept_) {
-      if (kept.transfer == record.id) transfer.parts.push_back({kept.bio, 0, {}, Cause::kUnknown});
+    for (const wire_bio& kept : kept_) {
+      if (kept.transfer == record.id) transfer.parts.push_back(part_of(kept.bio, kept.carried));
     }
-    std::erase_if(kept_, [&](const Kept& kept) { return kept.transfer == record.id; });
+    std::erase_if(kept_, [&](const wire_bio& kept) { return kept.transfer == record.id; });
   }
   uint64_t left = record.bytes;
   for (TransferPart& part : transfer.parts) {
     part.bytes = std::min<uint64_t>(part.bio.bytes, left);
+    part.at = record.bytes - left;
     left -= part.bytes;
   }
   return slot;
@@ -53,6 +68,7 @@ void TransferTable::release(uint32_t slot) {
   PendingTransfer fresh;
   keep_room(fresh.parts, transfer.parts);
   keep_room(fresh.claims, transfer.claims);
+  keep_room(fresh.children, transfer.children);
   transfer = std::move(fresh);
   free_.push_back(slot);
 }

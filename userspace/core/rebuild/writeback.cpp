@@ -13,15 +13,11 @@ namespace {
 constexpr size_t kMaxUnclaimed = 4096;
 constexpr size_t kMaxWaiting = 1024;
 
-uint32_t cache_of(RebuildState& s, const wire_bio_part& bio) {
-  if ((bio.flags & WIRE_BIO_METADATA) != 0) {
-    return s.dirty.find_cache(bio.origin_dev, DirtyPages::kDevicePages);
-  }
-  return bio.ino == 0 ? kNone32 : s.dirty.find_cache(bio.dev, bio.ino);
-}
-
 // Why it was written just then, as far as the kernel says.
-std::string_view reason_of(Cause cause, const wire_bio_part& bio, bool owned) {
+std::string_view reason_of(RebuildState& s, Cause cause, const wire_bio_part& bio, bool owned) {
+  const bool by_flusher = (bio.flags & WIRE_BIO_REASON_MASK) != 0;
+  if (!owned && !by_flusher && s.stack.holds_a_loop(cache_of(s, bio)))
+    return "the loop device that lies in this file was flushed";
   if (cause == Cause::kFsync) return "a sync request asked for it";
   if (cause == Cause::kJournal) return "a commit of the journal while it waited";
   if (cause == Cause::kFlush) return "a flush of the device while it waited";
@@ -39,7 +35,7 @@ std::string_view reason_of(Cause cause, const wire_bio_part& bio, bool owned) {
   }
   if (owned) return "written along with another request";
   const bool by_process = bio.owner.tgid != 0;
-  return by_process ? "by the process itself, in a call that is not traced (close, exit)"
+  return by_process ? "by the process itself, in a call that is not traced (close, exit, umount)"
                     : "written back by the kernel";
 }
 
@@ -53,7 +49,7 @@ void add_share(std::vector<Share>& shares, RequestId request, uint64_t bytes) {
 }
 
 Status emit_effect(RebuildState& s, const Claim& claim, Cause cause, std::string_view reason,
-                   uint64_t transfer, uint64_t at_ns) {
+                   uint64_t transfer, uint64_t at_ns, bool to_cache) {
   Effect& effect = s.effect;
   effect.cause = cause;
   effect.requests = claim.shares;
@@ -66,13 +62,15 @@ Status emit_effect(RebuildState& s, const Claim& claim, Cause cause, std::string
   const uint64_t ended = s.since_start(claim.oldest_end_ns);  // after it: no delay
   effect.delay_ns = at_ns > ended ? at_ns - ended : 0;
   effect.reason = reason;
-  s.counters.writeback_bytes += effect.bytes;
+  effect.to_cache = to_cache;
+  if (!to_cache) s.counters.writeback_bytes += effect.bytes;
   return s.sink.effect(effect);
 }
 
 // A request turns out to be the writer of pages that a device has written already.
 Status claim_late(RebuildState& s, UnclaimedPages& pages, ByteRange bytes, const Writer& writer) {
-  if (pages.owner == writer.request) return {};  // its own device work: no effect of its own
+  // Its own device work, or nobody's: no effect of its own.
+  if (pages.owner == writer.request || writer.request.seq == 0) return {};
   Claim claim;
   claim.part = pages.part;
   claim.file = s.dirty.file_of(pages.cache);
@@ -80,7 +78,7 @@ Status claim_late(RebuildState& s, UnclaimedPages& pages, ByteRange bytes, const
   claim.shares.push_back({writer.request, length(bytes)});
   claim.oldest_end_ns = writer.end_ns;
   if (pages.slot == kNone32) {
-    return emit_effect(s, claim, pages.cause, pages.reason, pages.transfer, pages.at_ns);
+    return emit_effect(s, claim, pages.cause, pages.reason, pages.transfer, pages.at_ns, pages.to_cache);
   }
   s.transfers[pages.slot].claims.push_back(std::move(claim));
   return {};
@@ -167,6 +165,13 @@ Status note_move(RebuildState& s, const wire_request_detail& record, RequestId i
 
 }  // namespace
 
+uint32_t cache_of(RebuildState& s, const wire_bio_part& bio) {
+  if ((bio.flags & WIRE_BIO_METADATA) != 0) {
+    return s.dirty.find_cache(bio.origin_dev, DirtyPages::kDevicePages);
+  }
+  return bio.ino == 0 ? kNone32 : s.dirty.find_cache(bio.dev, bio.ino);
+}
+
 Status note_write(RebuildState& s, const wire_request_detail& record, RequestId id,
                   const CacheVerdict& verdict, const FileState* file) {
   const wire_request& request = record.request;
@@ -210,12 +215,14 @@ Status claim_pages(RebuildState& s, uint32_t slot, uint32_t index) {
   claim.offset = begin;
   claim.oldest_end_ns = UINT64_MAX;
   for (const DirtyPages::Cleaned& cleaned : s.dirty.cleaned()) {
-    if (cleaned.writer.request == part.owner) continue;
+    if (cleaned.writer.request == part.owner || cleaned.writer.request.seq == 0) continue;
     add_share(claim.shares, cleaned.writer.request, cleaned.bytes);
     claim.oldest_end_ns = std::min(claim.oldest_end_ns, cleaned.writer.end_ns);
   }
   if (!claim.shares.empty()) transfer.claims.push_back(std::move(claim));
 
+  const LoopDevice* loop = s.stack.loop(transfer.record.dev);
+  const bool to_cache = loop != nullptr && !loop->direct;
   const bool sync = part.owner.seq != 0 && (bio.op_flags & blk::kSync) != 0;
   for (const ByteRange& pages : s.dirty.leftover()) {
     UnclaimedPages unclaimed;
@@ -229,17 +236,25 @@ Status claim_pages(RebuildState& s, uint32_t slot, uint32_t index) {
     unclaimed.part = index;
     unclaimed.owner = part.owner;
     unclaimed.cause = sync ? Cause::kFsync : Cause::kWriteback;
-    unclaimed.reason = reason_of(unclaimed.cause, bio, part.owner.seq != 0);
+    unclaimed.to_cache = to_cache;
+    unclaimed.reason = reason_of(s, unclaimed.cause, bio, part.owner.seq != 0);
     if (Status status = keep_unclaimed(s, unclaimed); !status) return status;
   }
   return {};
 }
 
+Status write_below(RebuildState& s, uint32_t cache, ByteRange range, const Writer& writer) {
+  return write_range(s, cache, range, writer);
+}
+
 Status emit_effects(RebuildState& s, const PendingTransfer& transfer) {
+  if (transfer.claims.empty()) return {};
+  const LoopDevice* loop = s.stack.loop(transfer.record.dev);
+  const bool to_cache = loop != nullptr && !loop->direct;
   for (const Claim& claim : transfer.claims) {
     const TransferPart& part = transfer.parts[claim.part];
-    const std::string_view reason = reason_of(part.cause, part.bio, part.owner.seq != 0);
-    Status status = emit_effect(s, claim, part.cause, reason, transfer.record.id, device_time(s, transfer));
+    const std::string_view reason = reason_of(s, part.cause, part.bio, part.owner.seq != 0);
+    Status status = emit_effect(s, claim, part.cause, reason, transfer.record.id, device_time(s, transfer), to_cache);
     if (!status) return status;
   }
   return {};

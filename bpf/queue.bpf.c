@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * A bio begins: who queued it, whose pages it carries, which bio of a device above it carries on; and it is
+ * split. block.bpf.c has the rest of its life.
+ */
+#include "origin.h"
+#include "stack.h"
+
+#define EEXIST 17
+/* include/linux/blk_types.h */
+#define REQ_OP_FLUSH 2
+#define REQ_META (1U << 12)
+#define REQ_PREFLUSH (1U << 18)
+
+/* What a journal or a file system does in threads of its own: requests for durability may wait for it. */
+static __always_inline bool may_be_waited_for(const struct wire_bio_part *part, u32 dev, struct task_struct *task)
+{
+	u32 super_block = part->dev;
+
+	if (tally || !(task_field(task, flags) & PF_KTHREAD))
+		return false;
+	if ((part->op_flags & REQ_OP_MASK) == REQ_OP_READ)
+		return false;
+	if (!(part->flags & WIRE_BIO_METADATA) && !(part->op_flags & (REQ_META | REQ_PREFLUSH)) &&
+	    (part->op_flags & REQ_OP_MASK) != REQ_OP_FLUSH)
+		return false;
+	return bpf_map_lookup_elem(&filesystems, &dev) || bpf_map_lookup_elem(&filesystems, &super_block);
+}
+
+static __always_inline int queue_bio(struct bio *bio)
+{
+	struct gendisk *disk = at_once(bio_disk(bio));
+	u32 dev = at_once(bio_dev(bio));
+	struct task_struct *task = current_task();
+	struct bio_state new = {};
+	struct wire_bio_part *part = &new.part;
+	struct thread_state *state;
+	u64 key = (u64)bio;
+	bool traced;
+
+	if (!armed)
+		return 0;
+	take_carried(bio, task, &new.carried);
+	/* What a driver queues for another bio is that one's, whoever the thread is. */
+	traced = !new.carried.transfer && is_traced(task_field(task, tgid)) && !(task_field(task, flags) & PF_KTHREAD);
+	state = traced ? find_open(task) : NULL;
+	part->bytes = bio->bi_iter.bi_size;
+	part->op_flags = bio->bi_opf;
+	read_first_page(bio, part);
+	if (scope != SCOPE_ALL && !traced && !part->file && !new.carried.transfer) {
+		if (!may_be_waited_for(part, dev, task))
+			return 0;
+		part->flags |= WIRE_BIO_PERHAPS;
+	} else {
+		note_filesystem(dev);
+	}
+	if (is_own_output(part))
+		return 0;
+	part->queue_ns = bpf_ktime_get_ns();
+	part->origin_dev = dev;
+	new.id = new_transfer();
+	new.sector = bio->bi_iter.bi_sector;
+	new.disk = disk_dev(disk);
+	if (traced) {
+		part->owner.tgid = task_field(task, tgid);
+		part->owner.tid = task_field(task, pid);
+	}
+	if (!traced && !new.carried.transfer)
+		part->flags |= writeback_reason(task, part);
+	if (state) {
+		if (is_mapped_buffer(state, part)) {
+			part->flags |= WIRE_BIO_USER;
+			part->ino = part->index = part->dev = part->file = 0;
+		}
+		bool direct = part->flags & WIRE_BIO_USER;
+
+		part->owner.tid = state->tid; /* of the submitter, if it is a ring's */
+		part->owner.start_ns = state->start_ns;
+		touch(state);
+		state->bios++;
+		state->bio_bytes += part->bytes;
+		state->direct_bios += direct;
+		state->direct_bytes += direct ? part->bytes : 0;
+		state->last_event_ns = part->queue_ns;
+		if (state->file)
+			part->file = part->file ?: state->file;
+	}
+	if (watch_dma) {
+		struct bio_state *old = bpf_map_lookup_elem(&bios, &key);
+
+		if (old) /* its completion was missed */
+			forget_memory(old, key);
+		remember_memory(&new, bio);
+	}
+	expect_clones(&new, bio, disk);
+	long failed = bpf_map_update_elem(&bios, &key, &new, BPF_NOEXIST);
+
+	if (failed == -EEXIST) { /* the bio that had this address is gone, and nobody told us */
+		count_loss(WIRE_LOSS_COMPLETION);
+		failed = bpf_map_update_elem(&bios, &key, &new, BPF_ANY);
+	}
+	if (failed) {
+		count_loss(WIRE_LOSS_BIOS_FULL);
+		forget_memory(&new, key);
+		forget_clones(&new, key);
+	}
+	return 0;
+}
+
+SEC("?tp_btf/block_bio_queue")
+int BPF_PROG(block_queue, struct bio *bio)
+{
+	return queue_bio(bio);
+}
+
+/* Before 5.11 the queue comes first in this one and in block_split. */
+SEC("?tp_btf/block_bio_queue")
+int BPF_PROG(block_queue_q, void *queue, struct bio *bio)
+{
+	return queue_bio(bio);
+}
+
+/* `front` is the new bio with the first part; its parent (bi_private, set by bio_chain just before)
+ * goes on with the rest. */
+static __always_inline int split_bio(struct bio *front)
+{
+	u64 key = (u64)front, parent_key = (u64)front->bi_private;
+	struct bio_state *parent = bpf_map_lookup_elem(&bios, &parent_key);
+	struct bio_state part;
+
+	if (!parent || parent->vector) /* a driver without requests ends the whole bio, however it works on it */
+		return 0;
+	part = *parent;
+	part.id = new_transfer();
+	parent->carried.at += front->bi_iter.bi_size;
+	part.part.bytes = front->bi_iter.bi_size;
+	part.part.flags |= WIRE_BIO_SPLIT;
+	parent->part.index += part.part.bytes >> page_shift;
+	parent->part.bytes -= part.part.bytes;
+	if (watch_dma) { /* the parent has been advanced to its rest already */
+		remember_memory(&part, front);
+		remember_memory(parent, front->bi_private);
+	}
+	if (bpf_map_update_elem(&bios, &key, &part, BPF_ANY)) {
+		count_loss(WIRE_LOSS_BIOS_FULL);
+		forget_memory(&part, key);
+	}
+	return 0;
+}
+
+SEC("?tp_btf/block_split")
+int BPF_PROG(block_split, struct bio *front)
+{
+	return split_bio(front);
+}
+
+SEC("?tp_btf/block_split")
+int BPF_PROG(block_split_q, void *queue, struct bio *front)
+{
+	return split_bio(front);
+}
+
