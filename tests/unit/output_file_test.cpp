@@ -148,6 +148,13 @@ TEST_F(OutputFile, leaves_a_strangers_file_alone) {
   EXPECT_EQ(content(path("a.jsonl")), "theirs");
 }
 
+TEST_F(OutputFile, does_not_write_into_a_strangers_fifo) {
+  if (::geteuid() != 0) GTEST_SKIP() << "this needs root, which is not installed here";
+  ASSERT_EQ(::mkfifo(path("a.jsonl").c_str(), 0666), 0);
+  ASSERT_EQ(::chown(path("a.jsonl").c_str(), 4711, 4711), 0);
+  expect_refused(path("a.jsonl"), "a FIFO of user 4711");  // at once: nobody reads it
+}
+
 TEST_F(OutputFile, belongs_to_the_user_behind_sudo) {
   if (::geteuid() != 0) GTEST_SKIP() << "this needs root, which is not installed here";
   ::setenv("SUDO_UID", "4711", 1);

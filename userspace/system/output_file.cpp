@@ -130,13 +130,18 @@ Result<UniqueFd> create(const std::string& path) {
   return fd;
 }
 
+// A device, or a FIFO: of the caller's own, as whoever laid it out reads what goes into it.
+bool may_go_into(const struct stat& file) {
+  return S_ISCHR(file.st_mode) || (S_ISFIFO(file.st_mode) && belongs_to_caller(file));
+}
+
 // A FIFO or a device: written to as it is. It is looked at again once it is open, because the name
 // may have changed its meaning since it was looked at first.
 Result<UniqueFd> open_existing(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC));
   if (!fd) return output_error("cannot write to " + path + ": " + std::strerror(errno));
   struct stat opened {};
-  if (::fstat(fd.get(), &opened) != 0 || !(S_ISFIFO(opened.st_mode) || S_ISCHR(opened.st_mode))) {
+  if (::fstat(fd.get(), &opened) != 0 || !may_go_into(opened)) {
     return output_error("cannot write to " + path + ": it was replaced while it was opened");
   }
   return fd;
@@ -147,7 +152,7 @@ Result<UniqueFd> open_private(const std::string& path) {
   if (::lstat(path.c_str(), &there) != 0) {
     return errno == ENOENT ? create(path) : Result<UniqueFd>(cannot_create(path, errno));
   }
-  if (S_ISFIFO(there.st_mode) || S_ISCHR(there.st_mode)) return open_existing(path);
+  if (may_go_into(there)) return open_existing(path);
   const auto refuse = [&](const std::string& why) {
     return output_error("refusing to write to " + path + ": " + why);
   };
@@ -155,12 +160,18 @@ Result<UniqueFd> open_private(const std::string& path) {
     return refuse("it is a symbolic link; name the file itself, or use -o - for stdout");
   }
   if (S_ISDIR(there.st_mode)) return refuse("it is a directory; name a file in it");
+  if (S_ISFIFO(there.st_mode)) {
+    return refuse("it is a FIFO of user " + std::to_string(there.st_uid) + ", who could read along; name another");
+  }
   if (!S_ISREG(there.st_mode)) return refuse("it is neither a file, a FIFO nor a terminal");
   if (!belongs_to_caller(there)) {
     return refuse("it exists and belongs to user " + std::to_string(there.st_uid) +
                   "; name another file");
   }
   const std::string old = path + ".old";
+  struct stat before {};
+  if (::lstat(old.c_str(), &before) == 0 && !(S_ISREG(before.st_mode) && belongs_to_caller(before)))
+    return refuse("it exists, and " + old + ", as which it would be kept, is no file of yours; name another file");
   if (::rename(path.c_str(), old.c_str()) != 0) {
     return refuse("it exists, and could not be kept as " + old + ": " + std::strerror(errno));
   }

@@ -12,8 +12,8 @@
 namespace iohops {
 
 // "-" is stdout. A new file is 0600, and belongs to the user who ran sudo. An existing regular file
-// is renamed to FILE.old if the caller owns it; a FIFO or a character device is written to as it
-// is; anything else is refused. A name that ends in ".zst" is compressed: flush() makes everything
+// is renamed to FILE.old if the caller owns it (and what FILE.old was, if anything); a character device or a
+// FIFO of the caller is written to as it is; anything else is refused. A name that ends in ".zst" is compressed: flush() makes everything
 // written so far decompressible.
 //
 // All errors are ErrorKind::kOutput. When the reader of stdout has gone (EPIPE) the message is
