@@ -33,8 +33,8 @@ WARNINGS := -Wall -Wextra -Wshadow -Werror
 # -g1: names and lines, as a backtrace wants them; all of it (OPT="-O2 -g") takes a third longer.
 CXXFLAGS := -std=c++20 -g1 $(OPT) $(WARNINGS) -ffile-prefix-map=$(CURDIR)=. \
             -Iuserspace -I. -I$(BUILD)/gen -DIOHOPS_VERSION='"$(VERSION)"'
-MODULES  := libbpf libelf zlib libzstd fmt simdjson ncursesw libcap
-LIBS      = $(LDFLAGS) $(shell $(PKG_CONFIG) --libs $(MODULES) 2>/dev/null || echo -lbpf -lelf -lz -lzstd -lfmt -lsimdjson -lncursesw -ltinfo -lcap) -lpthread
+MODULES  := libbpf libelf zlib libzstd fmt simdjson ncursesw libcap libsodium
+LIBS      = $(LDFLAGS) $(shell $(PKG_CONFIG) --libs $(MODULES) 2>/dev/null || echo -lbpf -lelf -lz -lzstd -lfmt -lsimdjson -lncursesw -ltinfo -lcap -lsodium) -lpthread
 # What unit tests of core and sinks link with: no libbpf, so that purity is proved by the linker.
 PURE_LIBS = $(filter-out -lbpf -lelf,$(LIBS))
 
@@ -100,7 +100,7 @@ DEPS_OK  := $(BUILD)/deps-build.ok
 CHECK_OK := $(BUILD)/deps-check.ok
 
 # ---- what can be made ------------------------------------------------------------------------------
-.PHONY: all arm64 arm64-tests lib bpf demo check unit object live stress vm vm-all vm-kernels vm-pin vm-arm64 budget fuzz fuzzers build-fuzzers sanitize traced coverage bench bless format tidy install uninstall help check-layers clean FORCE
+.PHONY: all deb arm64 arm64-tests lib bpf demo check unit object live stress vm vm-all vm-kernels vm-pin vm-arm64 budget fuzz fuzzers build-fuzzers sanitize traced coverage bench bless format tidy install uninstall help check-layers clean FORCE
 
 all: $(if $(MAIN),$(BUILD)/iohops,lib) ## build build/iohops (missing packages are installed or named)
 arm64:                                 ## cross-compile into build/arm64, with Debian's libraries for it
@@ -193,17 +193,27 @@ check-layers: lib ## prove from the depfiles that dependencies point one way
 	$(Q)tools/check-layers $(BUILD)/obj
 
 SHARE := $(DESTDIR)$(PREFIX)/share
+DEB_ARCH = $(shell dpkg --print-architecture)
+MAN := $(SHARE)/man/man1/iohops.1
 COMPLETIONS := bash:bash-completion/completions/iohops zsh:zsh/site-functions/_iohops fish:fish/vendor_completions.d/iohops.fish
 
-install: all ## into $(DESTDIR)$(PREFIX), with shell completions
+install: all ## into $(DESTDIR)$(PREFIX), with its manual page and shell completions
 	$(call say,INST,$(DESTDIR)$(PREFIX)/bin/iohops)install -D -s -m 755 $(BUILD)/iohops $(DESTDIR)$(PREFIX)/bin/iohops
+	$(Q)install -D -m 644 man/iohops.1 $(MAN)
 	$(Q)for c in $(COMPLETIONS); do \
 	  to=$(SHARE)/$${c#*:}; mkdir -p $$(dirname $$to); \
 	  $(BUILD)/iohops completion $${c%%:*} >$$to || { rm -f $$to; exit 1; }; \
 	done
 
 uninstall: ## remove what install put there
-	$(Q)rm -f $(DESTDIR)$(PREFIX)/bin/iohops $(foreach c,$(COMPLETIONS),$(SHARE)/$(lastword $(subst :, ,$(c))))
+	$(Q)rm -f $(DESTDIR)$(PREFIX)/bin/iohops $(MAN) $(foreach c,$(COMPLETIONS),$(SHARE)/$(lastword $(subst :, ,$(c))))
+
+# A failed step leaves no half of a package.
+deb: all ## a Debian package of what install puts there, in build/
+	$(Q)tools/packages deb
+	$(Q)rm -rf $(BUILD)/deb $(BUILD)/iohops_*.deb
+	$(Q)$(MAKE) --no-print-directory install DESTDIR=$(CURDIR)/$(BUILD)/deb PREFIX=/usr
+	$(call say,DEB,iohops_$(VERSION).deb)tools/deb $(CURDIR)/$(BUILD)/deb $(VERSION) $(BUILD)/iohops_$(VERSION)_$(DEB_ARCH).deb
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -345,4 +355,4 @@ $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(call say,LINK,bench/$*)$(CXX) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -o $@
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)
