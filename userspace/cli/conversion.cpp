@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "system/random.hpp"
+
 namespace iohops {
 namespace {
 
@@ -32,6 +34,12 @@ RebuildContext rebuild_context(const Header& header, uint64_t start_ns,
   return context;
 }
 
+Result<std::optional<RedactionKey>> new_redaction_key(bool wanted) {
+  if (!wanted) return std::optional<RedactionKey>();
+  const auto key = random_bytes<std::tuple_size_v<RedactionKey>>();
+  return key ? Result(std::optional<RedactionKey>(*key)) : key.error();
+}
+
 namespace {
 
 const char* stop_reason(uint32_t reason) {
@@ -48,14 +56,16 @@ const char* stop_reason(uint32_t reason) {
 }  // namespace
 
 Conversion::Conversion(const Header& header, uint64_t start_ns, const Filter& filter,
-                       JsonWriter* json, const MemoryShares& memory)
+                       JsonWriter* json, const MemoryShares& memory,
+                       const std::optional<RedactionKey>& redaction)
     : header_(header),
       start_ns_(start_ns),
       json_(json),
       fanout_(outputs(json, {&summarizer_, &advisor_, &counting_})),
-      filter_(filter, fanout_, memory.filter),
-      rebuilder_(rebuild_context(header, start_ns, memory.rebuild),
-                 filter.empty() ? static_cast<Sink&>(fanout_) : static_cast<Sink&>(filter_)) {}
+      redact_(redaction ? std::make_optional<RedactSink>(*redaction, fanout_) : std::nullopt),
+      output_(redact_ ? static_cast<Sink&>(*redact_) : fanout_),
+      filter_(filter, output_, memory.filter),
+      rebuilder_(rebuild_context(header, start_ns, memory.rebuild), filter.empty() ? output_ : filter_) {}
 
 Status Conversion::begin() {
   if (Status named = filter_.header(header_); !named) return named;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "cli/memory.hpp"
@@ -12,6 +13,7 @@
 #include "core/decode.hpp"
 #include "core/filter.hpp"
 #include "core/rebuild/rebuilder.hpp"
+#include "core/redact.hpp"
 #include "core/result.hpp"
 #include "core/summarizer.hpp"
 #include "sinks/fanout.hpp"
@@ -23,11 +25,15 @@ namespace iohops {
 RebuildContext rebuild_context(const Header& header, uint64_t start_ns,
                                const RebuildLimits& limits = {});
 
+// A key that no other recording has, if names are to become hashes.
+Result<std::optional<RedactionKey>> new_redaction_key(bool wanted);
+
 class Conversion {
  public:
-  // `json` may be null (only the summary is wanted) and outlives this.
+  // `json` may be null (only the summary is wanted) and outlives this. With a key, names are hashes from
+  // behind the filter on, which judges them as they are.
   Conversion(const Header& header, uint64_t start_ns, const Filter& filter, JsonWriter* json,
-             const MemoryShares& memory = {});
+             const MemoryShares& memory = {}, const std::optional<RedactionKey>& redaction = {});
 
   Status begin();  // hands the header on
   Status feed(Record record) { return rebuilder_.feed(record); }
@@ -55,6 +61,8 @@ class Conversion {
   Summarizer summarizer_;
   Advisor advisor_;
   Fanout fanout_;
+  std::optional<RedactSink> redact_;
+  Sink& output_;  // what passes the filter
   FilterSink filter_;
   Rebuilder rebuilder_;
 };

@@ -58,6 +58,7 @@ struct RecordOptions {
   std::optional<uint64_t> duration_ns;
   std::string output;  // path, "-" or empty (only with `raw`): no JSON
   std::string raw;     // path of the raw recording, empty: none is kept
+  bool redact = false;  // names become hashes; not with `raw`
   LossLimit max_lost;
   CopyHooks copies = CopyHooks::kAuto;
   bool stdio = false;  // watch the C library's streams
@@ -106,6 +107,7 @@ struct ReplayOptions {
   std::string input;  // raw recording
   std::string output;
   uint64_t max_memory = kDefaultMemory;
+  bool redact = false;  // names become hashes
 };
 
 struct DoctorOptions {

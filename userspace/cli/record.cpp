@@ -22,10 +22,16 @@ struct Arguments {
   std::string duration, output, raw, max_lost, ring, max_mem;
   std::string copies = "auto";
   bool stdio = false;
+  bool redact = false;
 };
 
 Status finish_outputs(const Arguments& arguments, RecordOptions& options) {
   options.raw = arguments.raw;
+  options.redact = arguments.redact;
+  if (options.redact && !options.raw.empty())
+    return Error{ErrorKind::kUsage,
+                 "--raw keeps names as they are: leave it out, or record without --redact and make what others "
+                 "may see of it with iohops replay --redact"};
   options.output = arguments.output;
   if (options.output.empty() && options.raw.empty()) options.output = kDefaultOutput;
   if (!options.output.empty() && options.output == options.raw)
@@ -102,6 +108,8 @@ when the recording ends goes on.)help");
             {"FILE|-", "FILE"});
   add_value(app, "--raw", arguments->raw, "keep the raw records there, for iohops replay",
             {"FILE", "FILE"});
+  add_flag(app, "--redact", arguments->redact,
+           "names of files, processes and arguments become hashes, to share");
   add_value(app, "--max-lost", arguments->max_lost, "exit with 7 if more was lost: 0, 1000, 0.1%",
             {"N|N%", "LIMIT"});
   add_value(app, "--ring", arguments->ring, "size of each CPU's ring buffer, if records are lost",

@@ -187,8 +187,9 @@ Status Recording::begin() {
   capture_ = std::make_unique<Capture>(*session_, *spool_, filter_, shares.order_bytes);
   start_ns_ = session_->arm();
   capture_->start(start_ns_);
-  conversion_ =
-      std::make_unique<Conversion>(header_, start_ns_, options_.filter, json_.get(), shares);
+  Result<std::optional<RedactionKey>> redaction = new_redaction_key(options_.redact);
+  if (!redaction) return redaction.error();
+  conversion_ = std::make_unique<Conversion>(header_, start_ns_, options_.filter, json_.get(), shares, *redaction);
   if (raw_) {
     if (Status begun = raw_->begin(header_json(header_), start_ns_); !begun) return begun;
   }

@@ -23,6 +23,7 @@ struct Arguments {
   CommonArguments common;
   FilterArguments filter;
   std::string input, output, max_mem;
+  bool redact = false;
 };
 
 Result<Invocation> finish(const Arguments& arguments, const Surroundings& surroundings) {
@@ -43,6 +44,7 @@ Result<Invocation> finish(const Arguments& arguments, const Surroundings& surrou
   auto memory = parse_max_mem(arguments.max_mem);
   if (!memory) return memory.error();
   options.max_memory = *memory;
+  options.redact = arguments.redact;
   return Invocation(std::move(options));
 }
 
@@ -81,6 +83,8 @@ Finish declare_replay(CLI::App& app) {
             {"FILE|-", "FILE"});
   add_value(app, "--max-mem", arguments->max_mem,
             "memory to take at most; what goes beyond is counted as lost (512M)", {"SIZE", "SIZE"});
+  add_flag(app, "--redact", arguments->redact,
+           "names of files, processes and arguments become hashes, to share");
   arguments->filter.declare(app, true);
   arguments->common.declare(app);
   return [arguments](const Surroundings& surroundings) { return finish(*arguments, surroundings); };
@@ -99,8 +103,10 @@ Result<int> run_replay(const ReplayOptions& options) {
   if (!output) return output.error();
 
   JsonWriter json(**output, *form);
+  const Result<std::optional<RedactionKey>> redaction = new_redaction_key(options.redact);
+  if (!redaction) return redaction.error();
   Conversion conversion(*header, raw.start_ns(), options.filter, &json,
-                        share_memory(options.max_memory, false, !options.filter.empty()));
+                        share_memory(options.max_memory, false, !options.filter.empty()), *redaction);
   Result<Summary> summary = convert(raw, conversion);
   if (!summary) {
     const bool input_failed = summary.error().kind == ErrorKind::kDamaged;

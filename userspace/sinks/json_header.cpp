@@ -90,6 +90,7 @@ std::string header_json(const Header& header) {
   tree["page_size"] = header.page_size;
   tree["cpus"] = header.cpus;
   tree["scope"] = header.scope;
+  if (header.redacted) tree["redacted"] = true;
   Json& targets = tree["targets"] = Json::array();
   for (const Target& target : header.targets) {
     Json entry{{"pid", target.pid}};
@@ -119,6 +120,7 @@ Header read_header(Fields& fields) {
   if (fields.present("page_size")) header.page_size = fields.u32("page_size");
   if (fields.present("cpus")) header.cpus = fields.u32("cpus");
   header.scope = fields.maybe_text("scope");
+  header.redacted = fields.present("redacted") && fields.boolean("redacted");
   fields.objects("targets", [&](Fields& target) {
     header.targets.push_back({target.u32("pid"), target.name("comm")});
   });

@@ -149,6 +149,7 @@ void ReportPage::verdict() {
                            " known only in part: not ended, or touched by a loss");
   if (!truncated_ && count == 0 && summary_.partial_requests == 0)
     line(Style::kGood, "complete, nothing lost");
+  if (ledger_.header() && ledger_.header()->redacted) line(Style::kPlain, "names are hashes (--redact)");
 }
 
 void ReportPage::requests() {

@@ -65,6 +65,7 @@ constexpr std::string_view kSchema = R"json({
         "page_size": {"$ref": "#/$defs/u32"},
         "cpus": {"$ref": "#/$defs/u32"},
         "scope": {"description": "pid, command or all", "type": "string"},
+        "redacted": {"description": "names are hashes with a key that nobody has; left out: they are as they were", "type": "boolean"},
         "targets": {
           "type": "array",
           "items": {

@@ -63,6 +63,7 @@ struct Header {
   uint32_t page_size = 4096;
   uint32_t cpus = 1;
   std::string scope;  // "pid", "command" or "all"
+  bool redacted = false;  // names are hashes
   std::vector<Target> targets;
   std::vector<Device> devices;
   std::vector<std::string> hooks;
