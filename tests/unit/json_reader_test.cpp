@@ -291,6 +291,20 @@ TEST(JsonHeader, comes_back_as_it_was) {
   EXPECT_EQ((*header).command_line.back(), "caf\xe9.jsonl");
 }
 
+TEST(JsonHeader, what_is_no_page_size_is_refused) {
+  const std::string whole = header_json(test::sample_header());
+  const std::string member = "\"page_size\":4096";
+  ASSERT_NE(whole.find(member), std::string::npos);
+  for (const char* other : {"0", "1", "4097", "1048576"}) {
+    std::string text = whole;
+    text.replace(text.find(member), member.size(), std::string("\"page_size\":") + other);
+    const Result<Header> header = parse_header(text);
+    ASSERT_FALSE(header) << other;
+    EXPECT_EQ(header.error().kind, ErrorKind::kDamaged);
+    EXPECT_NE(header.error().message.find("page_size"), std::string::npos);
+  }
+}
+
 TEST(JsonHeader, damaged_is_refused_wherever_it_was_cut) {
   const std::string text = header_json(test::sample_header());
   for (size_t cut = 0; cut < text.size(); ++cut) {

@@ -2,6 +2,7 @@
 
 #include <simdjson.h>
 
+#include <bit>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -118,6 +119,9 @@ Header read_header(Fields& fields) {
   header.start_time = fields.text("start_time");
   header.clock = fields.text("clock");
   if (fields.present("page_size")) header.page_size = fields.u32("page_size");
+  // The rebuild divides by it, and multiplies page numbers.
+  if (!std::has_single_bit(header.page_size) || header.page_size < 512 || header.page_size > 1U << 18)
+    fields.fail("page_size", "is no size of a page");
   if (fields.present("cpus")) header.cpus = fields.u32("cpus");
   header.scope = fields.maybe_text("scope");
   header.redacted = fields.present("redacted") && fields.boolean("redacted");
