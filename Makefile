@@ -55,7 +55,8 @@ ifneq ($(SANITIZE),)
 CXXFLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 LDFLAGS  += -fsanitize=$(SANITIZE)
 endif
-SANITIZED = $(MAKE) --no-print-directory CXX=$(subst clang,clang++,$(notdir $(CLANG))) OPT=-O1
+# What clang warns of besides is not asked for here.
+SANITIZED = $(MAKE) --no-print-directory CXX=$(subst clang,clang++,$(notdir $(CLANG))) OPT=-O1 WARNINGS=-Wall
 
 MACHINE  := $(shell uname -m)
 ARCH     := $(or $(patsubst aarch64,arm64,$(filter aarch64,$(MACHINE))),$(patsubst x86_64,x86,$(filter x86_64,$(MACHINE))),$(MACHINE))
@@ -115,10 +116,10 @@ bpf: $(SKELS)                          ## build the BPF object and its skeleton
 demo: all $(BUILD)/workloads/io        ## trace a small workload by its PID and print the report; VM=1: in a guest
 	$(Q)tools/demo/$(if $(VM_WANTED),guest,run) $(BUILD)/iohops $(BUILD)/workloads/io
 
-check: all $(if $(VM_WANTED),vm-kernels) $(CHECK_OK) $(UNIT_BINS) $(OBJECT_TEST) $(OTHER_OBJECTS) $(WORKLOADS) $(STREAMS) ## every test that this host can run; VM=1: and make vm
+check: all $(if $(VM_WANTED),vm-kernels) $(CHECK_OK) $(UNIT_BINS) $(OBJECT_TEST) $(OTHER_OBJECTS) $(WORKLOADS) $(STREAMS) build-fuzzers ## every test that this host can run; VM=1: and make vm
 	$(Q)tools/check-layers $(BUILD)/obj
 	$(Q)$(PYTHON) tools/check-includes
-	$(Q)$(PYTHON) tests/run unit object live $(if $(VM_WANTED),vm)
+	$(Q)$(PYTHON) tests/run unit object fuzz live $(if $(VM_WANTED),vm)
 
 unit: $(CHECK_OK) $(UNIT_BINS)         ## unit and golden tests only
 	$(Q)$(PYTHON) tests/run unit
@@ -166,13 +167,13 @@ sanitize: $(CHECK_OK)                  ## tests with the sanitizers of addresses
 	$(Q)IOHOPS_BUILD=$(BUILD)/tsan $(PYTHON) tests/run unit live $(or $(T),recording)
 coverage: $(CHECK_OK)                  ## lines of the pure core that the unit tests run, file by file
 	$(Q)tools/packages coverage
-	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/coverage OPT="-O0 --coverage" $(BUILD)/coverage/unit
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/coverage OPT="-O0 --coverage" LDFLAGS=--coverage $(BUILD)/coverage/unit
 	$(Q)tools/coverage $(BUILD)/coverage
 fuzz: build-fuzzers                    ## hostile input, made up: FUZZ_SECONDS (3600) for each target, all at once
 	$(Q)$(PYTHON) tests/fuzz/run $(BUILD)/asan/fuzz $(or $(FUZZ_SECONDS),3600)
+# Where libFuzzer cannot be had, tests/run says so.
 build-fuzzers: $(CHECK_OK)
-	$(Q)tools/packages fuzz
-	$(Q)$(SANITIZED) BUILD=$(BUILD)/asan SANITIZE=address,undefined,fuzzer-no-link fuzzers
+	$(Q)! tools/packages fuzz || $(SANITIZED) BUILD=$(BUILD)/asan SANITIZE=address,undefined,fuzzer-no-link fuzzers
 
 bench: all $(BENCH_BIN)               ## what tracing costs here, beside other tools (ARGS=--help; tools/packages peers)
 	$(Q)tools/packages bench
@@ -290,7 +291,8 @@ $(BUILD)/obj/%.o: userspace/%.cpp $(BUILD)/flags.cxx | $(PCH_CXX:=.gch)
 # These run once, and half of their time would go into optimising CLI11.
 $(BUILD)/obj/cli/parse.o $(BUILD)/obj/cli/grammar.o: private CXXFLAGS += -O1
 # Only system and cli may include a skeleton; the depfile knows it after the first build.
-$(call objects,system) $(call objects,cli): | $(SKELS)
+# What the fuzz targets take of cli needs none.
+$(call objects,system) $(call objects,cli): | $(if $(filter fuzzers,$(MAKECMDGOALS)),,$(SKELS))
 
 define archive_rule
 $(BUILD)/lib$(1).a: $(call objects,$(1)) $(BUILD)/list.$(1)
