@@ -17,6 +17,15 @@ static __always_inline void *this_ring(void)
 	return bpf_map_lookup_elem(&rings, &index);
 }
 
+/* A record of `size` bytes found no room. The ring puts 8 bytes before each; more than RINGS CPUs share. */
+static __always_inline void count_refused(enum wire_loss cause, u64 size)
+{
+	u32 index = bpf_get_smp_processor_id() & ring_mask & (RINGS - 1);
+
+	count_loss(cause);
+	__sync_fetch_and_add(&ring_lost_bytes[index], size + 8);
+}
+
 static __always_inline void *reserve(u64 size, u16 kind, u64 time_ns, enum wire_loss cause)
 {
 	void *ring = this_ring();
@@ -25,7 +34,7 @@ static __always_inline void *reserve(u64 size, u16 kind, u64 time_ns, enum wire_
 	if (ring)
 		header = bpf_ringbuf_reserve(ring, size, 0);
 	if (!header) {
-		count_loss(cause);
+		count_refused(cause, size);
 		return NULL;
 	}
 	header->time_ns = time_ns;

@@ -179,7 +179,7 @@ __noinline __weak int emit_file(u64 inode_address, u64 dentry_address, u64 mnt_a
 
 	scratch->busy = 0;
 	if (failed)
-		count_loss(WIRE_LOSS_RING_NAME);
+		count_refused(WIRE_LOSS_RING_NAME, size);
 	return failed ? -1 : 0;
 }
 

@@ -331,6 +331,9 @@ struct {
 	__array(values, struct inner_ring);
 } rings SEC(".maps") __weak;
 
+/* Bytes that each ring could not take: how large it would have had to be. */
+__u64 ring_lost_bytes[RINGS] __weak = {};
+
 /* What only its own CPU touches. */
 struct cpu_state {
 	u64 losses[WIRE_LOSS_CAUSES];

@@ -386,7 +386,12 @@ struct wire_end {
 	__u64 requests_written;	  /* request records that reached the ring */
 	__u32 stop_reason; /* enum wire_stop */
 	__u32 reserved;
+	/* Older records end here. */
+	__u64 ring_wanted_bytes; /* of one ring, to hold also what the rings refused; 0: they refused nothing */
+	__u64 suspended_ns;	 /* the machine slept so long meanwhile, which CLOCK_MONOTONIC does not count */
+	__s64 clock_step_ns;	 /* the wall clock was set meanwhile, by so much */
 };
+#define WIRE_END_FIRST __builtin_offsetof(struct wire_end, ring_wanted_bytes)
 
 enum wire_stop { WIRE_STOP_USER = 0, WIRE_STOP_DURATION = 1, WIRE_STOP_TARGET_EXIT = 2 };
 
@@ -412,6 +417,6 @@ WIRE_ASSERT(wire_bio, 88 + 16);
 WIRE_ASSERT(wire_device, 40);
 WIRE_ASSERT(wire_packet, 56);
 WIRE_ASSERT(wire_loss_record, 32);
-WIRE_ASSERT(wire_end, 96);
+WIRE_ASSERT(wire_end, 96 + 24);
 
 #endif /* IOHOPS_WIRE_H */

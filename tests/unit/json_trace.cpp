@@ -143,8 +143,10 @@ Summary sample_summary() {
   s.syncs = {3, 9000, 8192, 4096, 2, {1, 2, 3, 4, 5}};
   s.advice = {{"relay", "A relay", "use sendfile", {{4242, 17}}, 1, 4096, 2}};
   s.lost = {{"ring_request", 7}, {"evicted", 1}};
-  s.overhead = {123'456, 1.25, 190'377, 3.0000000000000004};
+  s.overhead = {123'456, 1.25, 190'377, 3.0000000000000004, 33'554'000};
   s.stop_reason = "interrupted";
+  s.suspended_ns = 3'200'000'000;
+  s.clock_step_ns = -3'600'000'000'000;
   return s;
 }
 

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <ctime>
 
 #include "core/decode.hpp"
@@ -31,12 +32,31 @@ uint64_t own_cpu_ns() {
   return ns(usage.ru_utime) + ns(usage.ru_stime);
 }
 
+int64_t clock_ns(clockid_t clock) {
+  timespec now{};
+  clock_gettime(clock, &now);
+  return static_cast<int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
+}
+
+// Less than what reading several clocks one after the other can be off by is nothing.
+int64_t significant(int64_t ns) { return std::abs(ns) < static_cast<int64_t>(kMs) ? 0 : ns; }
+
 }  // namespace
 
-uint64_t monotonic_ns() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+uint64_t monotonic_ns() { return static_cast<uint64_t>(clock_ns(CLOCK_MONOTONIC)); }
+
+ClockOffsets ClockOffsets::now() {
+  ClockOffsets best;
+  int64_t narrowest = INT64_MAX;
+  for (int i = 0; i < 5; i++) {
+    const int64_t before = clock_ns(CLOCK_MONOTONIC);
+    const int64_t boot = clock_ns(CLOCK_BOOTTIME), wall = clock_ns(CLOCK_REALTIME);
+    const int64_t after = clock_ns(CLOCK_MONOTONIC);
+    if (after - before >= narrowest) continue;
+    narrowest = after - before;
+    best = {.boot_ns = boot - before, .wall_ns = wall - boot};
+  }
+  return best;
 }
 
 int take_precedence() {
@@ -51,6 +71,7 @@ Capture::Capture(Session& session, Spool& spool, EarlyFilter filter, size_t orde
 void Capture::start(uint64_t start_ns) {
   start_ns_ = start_ns;
   cpu_before_ = own_cpu_ns();
+  clocks_ = ClockOffsets::now();
 }
 
 void Capture::judge_file(Record record) {
@@ -135,6 +156,11 @@ Status Capture::finish(wire_stop reason, uint64_t missed) {
   end.requests_entered = seen_.requests_entered;
   end.requests_written = seen_.requests_written;
   end.stop_reason = reason;
+  end.ring_wanted_bytes = session_.ring_wanted_bytes();
+  const ClockOffsets clocks = ClockOffsets::now();
+  end.suspended_ns =
+      static_cast<uint64_t>(std::max<int64_t>(0, significant(clocks.boot_ns - clocks_.boot_ns)));
+  end.clock_step_ns = significant(clocks.wall_ns - clocks_.wall_ns);
   if (Status appended = spool_.append(bytes_of(end)); !appended) return appended;
   return spool_.close();
 }

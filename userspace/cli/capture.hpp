@@ -20,6 +20,15 @@ uint64_t monotonic_ns();
 // Gives the priority from before, for threads that it starts.
 int take_precedence();
 
+// How far other clocks are ahead of the one that traces use. The first grows while the machine is
+// suspended, the second changes when the wall clock is set; adjtime() turns all alike.
+struct ClockOffsets {
+  int64_t boot_ns = 0;  // CLOCK_BOOTTIME - CLOCK_MONOTONIC
+  int64_t wall_ns = 0;  // CLOCK_REALTIME - CLOCK_BOOTTIME
+
+  static ClockOffsets now();
+};
+
 class Capture {
  public:
   // `filter`: files that it excludes by path are dropped at their source from their name on.
@@ -50,6 +59,7 @@ class Capture {
   EarlyFilter filter_;
   Orderer orderer_;
   KernelCounters seen_;
+  ClockOffsets clocks_;  // at the start
   uint64_t start_ns_ = 0;
   uint64_t cpu_before_ = 0;
   uint64_t records_ = 0;

@@ -84,7 +84,10 @@ Summary Conversion::known(const wire_end* end) const {
   if (!end) return known;
   known.duration_ns = std::max<uint64_t>(end->header.time_ns, start_ns_) - start_ns_;
   known.stop_reason = stop_reason(end->stop_reason);
+  known.suspended_ns = end->suspended_ns;
+  known.clock_step_ns = end->clock_step_ns;
   Overhead& overhead = known.overhead;
+  overhead.ring_wanted_bytes = end->ring_wanted_bytes;
   if (end->bpf_ns != WIRE_UNKNOWN) overhead.bpf_ns = end->bpf_ns;
   overhead.events = end->records;
   if (known.duration_ns) {

@@ -7,12 +7,11 @@
 #include "cli/subcommand.hpp"
 #include "cli/units.hpp"
 #include "core/form.hpp"
+#include "core/ring_size.hpp"
 
 namespace iohops {
 namespace {
 
-constexpr uint64_t kSmallestRing = 4096;
-constexpr uint64_t kLargestRing = uint64_t{1} << 30;
 constexpr const char* kDefaultOutput = "trace.jsonl";
 
 struct Arguments {

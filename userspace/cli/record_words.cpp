@@ -6,6 +6,7 @@
 
 #include <cstdio>
 
+#include "sinks/ring_advice.hpp"
 #include "sinks/text.hpp"
 
 namespace iohops {
@@ -56,7 +57,7 @@ void RecordWords::backlog(uint64_t bytes) const {
              text::bytes(bytes));
 }
 
-void RecordWords::end(const Summary& summary, const Capture& capture, uint64_t ring_bytes) const {
+void RecordWords::end(const Summary& summary, uint64_t ring_bytes) const {
   if (quiet()) return;
   if (told_ns_) fmt::print(stderr, "\r\x1b[K");
   const bool json = !options_.output.empty();
@@ -72,10 +73,9 @@ void RecordWords::end(const Summary& summary, const Capture& capture, uint64_t r
   for (const auto& [cause, count] : summary.lost) {
     if (count) fmt::print(stderr, "iohops: lost {}: {}\n", cause, text::grouped(count));
   }
-  if (summary.lost_total() && capture.ring_percent() > 90) {
-    fmt::print(stderr,
-               "iohops: the ring of {} was full: a larger one, --ring {}M, would have lost less\n",
-               text::bytes(ring_bytes), (ring_bytes >> 20) * 4);
+  if (summary.overhead.ring_wanted_bytes) {
+    fmt::print(stderr, "iohops: rings of {} were full: {}\n", text::bytes(ring_bytes),
+               ring_advice(summary.overhead.ring_wanted_bytes));
   }
 }
 

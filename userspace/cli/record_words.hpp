@@ -23,7 +23,7 @@ class RecordWords {
   void progress(uint64_t elapsed_ns, uint64_t requests, const Capture& capture, uint64_t bytes);
   // `bytes` were captured faster than they are written.
   void backlog(uint64_t bytes) const;
-  void end(const Summary& summary, const Capture& capture, uint64_t ring_bytes) const;
+  void end(const Summary& summary, uint64_t ring_bytes) const;
 
  private:
   bool quiet() const { return options_.common.quiet; }

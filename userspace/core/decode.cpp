@@ -39,7 +39,7 @@ size_t fixed_bytes(uint16_t kind) {
     case WIRE_LOSS:
       return sizeof(wire_loss_record);
     case WIRE_END:
-      return sizeof(wire_end);
+      return WIRE_END_FIRST;
     default:
       return 0;
   }

@@ -212,6 +212,8 @@ Status Summarizer::summary(const Summary& known) {
 void Summarizer::merge(const Summary& known) {
   if (known.duration_ns > 0) summary_.duration_ns = known.duration_ns;
   if (!known.stop_reason.empty()) summary_.stop_reason = known.stop_reason;
+  summary_.suspended_ns = std::max(summary_.suspended_ns, known.suspended_ns);
+  if (known.clock_step_ns != 0) summary_.clock_step_ns = known.clock_step_ns;
   if (known.overhead.events > 0 || known.overhead.bpf_ns) summary_.overhead = known.overhead;
   summary_.readahead_unused_bytes =
       std::max(summary_.readahead_unused_bytes, known.readahead_unused_bytes);

@@ -148,10 +148,12 @@ Json advice_tree(const std::vector<AdviceEntry>& advice) {
 }
 
 Json overhead_tree(const Overhead& overhead) {
-  return {{"bpf_ns", overhead.bpf_ns ? Json(*overhead.bpf_ns) : Json(nullptr)},
-          {"cpu_percent", overhead.cpu_percent},
-          {"events", overhead.events},
-          {"ring_peak_percent", overhead.ring_peak_percent}};
+  Json tree{{"bpf_ns", overhead.bpf_ns ? Json(*overhead.bpf_ns) : Json(nullptr)},
+            {"cpu_percent", overhead.cpu_percent},
+            {"events", overhead.events},
+            {"ring_peak_percent", overhead.ring_peak_percent}};
+  if (overhead.ring_wanted_bytes) tree["ring_wanted_bytes"] = overhead.ring_wanted_bytes;
+  return tree;
 }
 
 }  // namespace
@@ -169,6 +171,8 @@ std::string summary_json(const Summary& summary,
       {"mode_switches", summary.mode_switches},
       {"context_switches",
        {{"voluntary", summary.voluntary_switches}, {"involuntary", summary.involuntary_switches}}}};
+  if (summary.suspended_ns) tree["suspended_ns"] = summary.suspended_ns;
+  if (summary.clock_step_ns) tree["clock_step_ns"] = summary.clock_step_ns;
   Json& copies = tree["cpu_copies"] = count_tree(summary.cpu_copies);
   copies["evidence"] = name(summary.cpu_copies_evidence);
   copies["by_hop"] = by_hop_tree(summary.cpu_copies_by_hop);

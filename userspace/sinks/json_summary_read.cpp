@@ -129,6 +129,7 @@ void read_overhead(Fields fields, Overhead& overhead) {
   overhead.cpu_percent = fields.real("cpu_percent");
   overhead.events = fields.u64("events");
   overhead.ring_peak_percent = fields.real("ring_peak_percent");
+  overhead.ring_wanted_bytes = fields.maybe_u64("ring_wanted_bytes").value_or(0);
 }
 
 }  // namespace
@@ -185,6 +186,8 @@ Summary read_summary(Fields& fields) {
   Summary summary;
   summary.duration_ns = fields.u64("duration_ns");
   summary.stop_reason = fields.maybe_text("stop_reason");
+  summary.suspended_ns = fields.maybe_u64("suspended_ns").value_or(0);
+  if (fields.present("clock_step_ns")) summary.clock_step_ns = fields.i64("clock_step_ns");
   summary.requests = fields.u64("requests");
   summary.partial_requests = fields.u64("partial_requests");
   summary.bytes_requested = fields.u64("bytes_requested");

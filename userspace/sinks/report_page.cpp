@@ -5,6 +5,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
+
+#include "sinks/ring_advice.hpp"
 
 namespace iohops {
 namespace {
@@ -150,6 +153,15 @@ void ReportPage::verdict() {
   if (!truncated_ && count == 0 && summary_.partial_requests == 0)
     line(Style::kGood, "complete, nothing lost");
   if (ledger_.header() && ledger_.header()->redacted) line(Style::kPlain, "names are hashes (--redact)");
+  if (summary_.suspended_ns > 0)
+    line(Style::kWarn, "the machine was suspended for " + text::duration(summary_.suspended_ns) +
+                           " meanwhile, which no time here counts");
+  if (summary_.clock_step_ns != 0) {
+    const bool back = summary_.clock_step_ns < 0;
+    const auto step = static_cast<uint64_t>(std::abs(summary_.clock_step_ns));
+    line(Style::kWarn, fmt::format("the wall clock was set {} by {} meanwhile",
+                                   back ? "back" : "forward", text::duration(step)));
+  }
 }
 
 void ReportPage::requests() {
@@ -227,11 +239,14 @@ void ReportPage::syncs() {
                        " times the data");
   }
   if (bill.flushes > 0)
-    pieces.push_back(text::grouped(bill.flushes) + (bill.flushes == 1 ? " device flush" : " device flushes"));
+    pieces.push_back(text::grouped(bill.flushes) +
+                     (bill.flushes == 1 ? " device flush" : " device flushes"));
   for (size_t i = 0; i < kWaitReasons; ++i) {
     if (bill.wait_ns[i] == 0) continue;
     const auto reason = static_cast<WaitReason>(i);
-    pieces.push_back((reason == WaitReason::kOther ? "other wait" : "waited: " + std::string(text::words(name(reason)))) +
+    pieces.push_back((reason == WaitReason::kOther
+                          ? "other wait"
+                          : "waited: " + std::string(text::words(name(reason)))) +
                      " " + text::duration(bill.wait_ns[i]));
   }
   flow(pieces, "  ");
@@ -270,7 +285,7 @@ void ReportPage::lost() {
     ring |= cause.compare(0, 5, "ring_") == 0;
   }
   section(table);
-  if (ring) line(Style::kPlain, "  a larger ring loses less: iohops record --ring 64M ...");
+  if (ring) line(Style::kPlain, "  " + ring_advice(summary_.overhead.ring_wanted_bytes));
 }
 
 void ReportPage::not_seen() {

@@ -300,6 +300,8 @@ constexpr std::string_view kSchema = R"json({
       "properties": {
         "type": {"const": "summary"}, "duration_ns": {"$ref": "#/$defs/count"},
         "stop_reason": {"description": "interrupted, duration, target_exit; empty: unknown", "type": "string"},
+        "suspended_ns": {"description": "so long the machine was suspended meanwhile; no other time counts it", "$ref": "#/$defs/count"},
+        "clock_step_ns": {"description": "the wall clock was set meanwhile, by so much", "type": "integer"},
         "requests": {"$ref": "#/$defs/count"}, "partial_requests": {"$ref": "#/$defs/count"},
         "bytes_requested": {"description": "by requests that move data", "$ref": "#/$defs/count"}, "bytes_returned": {"$ref": "#/$defs/count"},
         "mode_switches": {"$ref": "#/$defs/count"},
@@ -382,8 +384,8 @@ constexpr std::string_view kSchema = R"json({
           "properties": {"total": {"$ref": "#/$defs/count"}, "by_cause": {"type": "object", "additionalProperties": {"$ref": "#/$defs/count"}}}
         },
         "overhead": {
-          "description": "bpf_ns: run time of the programs in the kernel, for every process that met them, null: not measured (kernel.bpf_stats_enabled is off); cpu_percent: of the collector while it traced, of one CPU", "type": "object", "required": ["bpf_ns", "cpu_percent", "events", "ring_peak_percent"],
-          "properties": {"bpf_ns": {"$ref": "#/$defs/count_or_null"}, "cpu_percent": {"type": "number", "minimum": 0}, "events": {"$ref": "#/$defs/count"}, "ring_peak_percent": {"type": "number", "minimum": 0}}
+          "description": "bpf_ns: run time of the programs in the kernel, for every process that met them, null: not measured (kernel.bpf_stats_enabled is off); cpu_percent: of the collector while it traced, of one CPU; ring_wanted_bytes: a ring that would have lost nothing", "type": "object", "required": ["bpf_ns", "cpu_percent", "events", "ring_peak_percent"],
+          "properties": {"bpf_ns": {"$ref": "#/$defs/count_or_null"}, "cpu_percent": {"type": "number", "minimum": 0}, "events": {"$ref": "#/$defs/count"}, "ring_peak_percent": {"type": "number", "minimum": 0}, "ring_wanted_bytes": {"$ref": "#/$defs/count"}}
         }
       }
     },

@@ -206,6 +206,7 @@ Result<std::unique_ptr<Session>> Session::load(const SessionOptions& options, Pl
   auto filled = rings->finish();
   if (!filled) return filled.error();
   session->rings_ = std::move(*filled);
+  session->refused_.resize(session->rings_.size());
   learn_page_array(*session->skeleton_, session->rings_.front().fd(), plan);
   return session;
 }
@@ -325,12 +326,31 @@ uint64_t Session::arm() {
   return nanoseconds(now);
 }
 
+void Session::drop_target(uint32_t pid) {
+  auto& only = skeleton_->bss->only_tgid;
+  if (only == pid) std::atomic_ref(only).store(0, std::memory_order_release);
+  bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.targets), &pid);
+}
+
 void Session::disarm() {
   auto& state = *skeleton_->bss;
   std::atomic_ref(state.awaited_tgid).store(0, std::memory_order_release);
   std::atomic_ref(state.only_tgid).store(0, std::memory_order_release);
   for (auto& near : state.targets_near) std::atomic_ref(near).store(0, std::memory_order_relaxed);
   std::atomic_ref(state.armed).store(false, std::memory_order_release);
+}
+
+uint64_t Session::refused_bytes(size_t ring) const {
+  return std::atomic_ref(skeleton_->bss->ring_lost_bytes[ring]).load(std::memory_order_relaxed);
+}
+
+// What was refused between two drains would have had to wait behind what was there. What is refused
+// while it is drained counts for both: rather a little too much than a ring that is too small
+// again.
+void Session::note_refused(size_t ring, uint64_t filled, uint64_t refused) {
+  const uint64_t more = refused_bytes(ring) - refused_[ring];
+  if (more > 0) ring_wanted_ = std::max(ring_wanted_, std::max(filled, ring_bytes()) + more);
+  refused_[ring] = refused;
 }
 
 void Session::drop_file(uint32_t alias) {

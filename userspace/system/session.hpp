@@ -61,6 +61,8 @@ class Session {
 
   Status attach(Plan& plan);
   uint64_t arm();  // CLOCK_MONOTONIC ns, the trace's zero
+  // After arm(), of a process that ended before it: its number may already be another one's.
+  void drop_target(uint32_t pid);
   void disarm();
   void detach();
   void close_leftovers();
@@ -78,14 +80,19 @@ class Session {
   // Run time of all programs; nullopt unless kernel.bpf_stats_enabled is set.
   std::optional<uint64_t> bpf_run_ns() const;
   uint64_t ring_peak_bytes() const { return ring_peak_; }
+  // What the fullest ring would have had to hold for nothing to be lost, at the pace at which it
+  // was drained; 0: the rings refused nothing.
+  uint64_t ring_wanted_bytes() const { return ring_wanted_; }
   uint64_t ring_bytes() const { return rings_.empty() ? 0 : rings_.front().bytes(); }
 
   // All committed records of all rings: `void f(std::span<const std::byte>)`.
   template <typename F>
   void drain(F&& f) {
-    for (RingReader& ring : rings_) {
-      ring_peak_ = std::max(ring_peak_, ring.filled());
-      ring.drain(f);
+    for (size_t i = 0; i < rings_.size(); i++) {
+      const uint64_t filled = rings_[i].filled(), refused = refused_bytes(i);
+      ring_peak_ = std::max(ring_peak_, filled);
+      rings_[i].drain(f);
+      note_refused(i, filled, refused);
     }
   }
 
@@ -95,6 +102,8 @@ class Session {
   void attach_streams(const bpf_program* program, Plan& plan);
   void check_copies(Plan& plan);
   uint64_t recursion_misses() const;
+  uint64_t refused_bytes(size_t ring) const;
+  void note_refused(size_t ring, uint64_t filled, uint64_t refused);
 
   struct Destroy {
     void operator()(iohops_bpf* skeleton) const;
@@ -104,7 +113,9 @@ class Session {
   std::unique_ptr<iohops_bpf, Destroy> skeleton_;
   std::vector<std::pair<std::string, std::unique_ptr<bpf_link, Destroy>>> links_;  // by program
   std::vector<RingReader> rings_;
+  std::vector<uint64_t> refused_;  // by ring: when the drain before began
   uint64_t ring_peak_ = 0;
+  uint64_t ring_wanted_ = 0;
 };
 
 }  // namespace iohops

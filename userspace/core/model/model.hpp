@@ -336,6 +336,7 @@ struct Overhead {
   double cpu_percent = 0;  // collector CPU of one core, over the trace
   uint64_t events = 0;
   double ring_peak_percent = 0;
+  uint64_t ring_wanted_bytes = 0;  // of one ring, that would have lost nothing; 0: none did
 };
 
 struct Summary {
@@ -372,6 +373,8 @@ struct Summary {
   std::map<std::string, uint64_t> lost;  // by cause
   Overhead overhead;
   std::string stop_reason;  // "interrupted", "duration", "target_exit"
+  uint64_t suspended_ns = 0;  // the machine slept meanwhile: no time in the trace counts it
+  int64_t clock_step_ns = 0;  // the wall clock was set meanwhile
 
   uint64_t lost_total() const;
 };

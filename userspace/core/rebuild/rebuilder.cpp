@@ -143,7 +143,7 @@ Status dispatch(RebuildState& s, uint16_t kind, Record record) {
     case WIRE_LOSS:
       return on_loss(s, *view<wire_loss_record>(record));
     case WIRE_END:
-      s.counters.end = *view<wire_end>(record);
+      s.counters.end = prefix<wire_end>(record);
       return {};
     default:
       s.counters.unknown_records++;
