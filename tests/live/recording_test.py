@@ -2,8 +2,6 @@
 import json
 import os
 import pathlib
-import random
-import select
 import signal
 import stat
 import subprocess
@@ -88,51 +86,6 @@ def test_a_duration_ends_the_recording_by_itself():
     check(work.finish()["facts"]["requests"] > 0, "the target did not run")
 
 
-def test_an_interrupt_at_any_moment_leaves_a_whole_trace():
-    work = Workload("forever", pause=200)
-    work.go()
-    chance = random.Random(20260)
-    for attempt in range(8):
-        output = TMP / f"interrupted{attempt}.jsonl"
-        recording = Recording("-p", work.pid, output=output)
-        # A moment that no condition names: that is the test.
-        select.select([], [], [], chance.random() * 0.15)
-        equal(recording.stop(), 0, f"exit code ({recording.text()})")
-        records = read_records(output)
-        equal([records[0]["type"], records[-1]["type"]], ["header", "summary"], "first and last record")
-    equal(work.process.poll(), None, "the target's state")
-    work.process.terminate()
-    work.finish()
-
-
-def test_an_interrupt_before_tracing_began_leaves_nothing_half_done():
-    work = Workload("forever", pause=200)
-    work.go()
-    chance = random.Random(7)
-    for attempt in range(8):
-        output = TMP / f"early{attempt}.jsonl"
-        recording = Recording("-p", work.pid, output=output, armed=False)
-        select.select([], [], [], chance.random() * 0.1)
-        code = recording.stop()
-        check(code in (0, -signal.SIGINT), f"it ended with {code}: {recording.text()}")
-        # Before it took its signals over it dies of them; from then on it leaves a whole trace.
-        if code == 0:
-            equal(read_records(output)[-1]["type"], "summary", "last record")
-    work.process.terminate()
-    work.finish()
-
-
-def test_every_ending_signal_ends_it_cleanly():
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        work = Workload("hot_pread", count=10)
-        recording = Recording("-p", work.pid)
-        work.go()
-        work.wait_done()
-        equal(recording.stop(number), 0, f"exit code after signal {number} ({recording.text()})")
-        equal(len(Trace(recording.output).ops("pread64")), 10, "requests")
-        work.finish()
-
-
 def test_a_full_device_is_told_and_the_target_goes_on():
     work = Workload("hot_pread", count=5000)
     full = os.open("/dev/full", os.O_WRONLY)
@@ -213,33 +166,6 @@ def test_the_file_that_it_writes_is_not_traced():
     trace = Trace(recording.output, validate=False)
     equal(trace.on(recording.output), [], "requests on the trace itself")
     equal([r for r in trace.requests if r["pid"] == recording.process.pid], [], "requests of iohops")
-
-
-def bpf_objects():
-    found = {}
-    for kind in ("prog", "map", "link"):
-        listed = subprocess.run(["bpftool", "-j", kind, "list"], stdout=subprocess.PIPE, text=True).stdout
-        found[kind] = {o["id"] for o in json.loads(listed or "[]")}
-    return found
-
-
-def test_kill_9_leaves_nothing_attached():
-    need("bpftool")
-    work = Workload("forever", pause=200)
-    work.go()
-    before = bpf_objects()
-    recording = Recording("-p", work.pid)
-    check(bpf_objects()["link"] - before["link"], "nothing was attached while it traced")
-    recording.process.kill()
-    wait_exit(recording.process)
-    wait_until(lambda: all(not (bpf_objects()[k] - before[k]) for k in before), "its programs are gone")
-    equal(work.process.poll(), None, "the target's state")
-    work.process.terminate()
-    work.finish()
-    # What it wrote until then is readable line by line.
-    for line in recording.output.read_bytes().splitlines(keepends=True):
-        if line.endswith(b"\n"):
-            json.loads(line)
 
 
 def test_filters_keep_what_they_name():

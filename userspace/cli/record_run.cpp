@@ -54,6 +54,9 @@ class Recording {
   Status capture();
   Status drain();
   Result<int> end();
+  Error end_early(Error why);
+  Status close_outputs();
+  void heed_the_impatient();
   bool should_stop(uint64_t now);
   int wait(int timeout_ms);
 
@@ -186,6 +189,8 @@ Status Recording::begin() {
   const MemoryShares shares = share_memory(options_.max_memory, true, !options_.filter.empty());
   capture_ = std::make_unique<Capture>(*session_, *spool_, filter_, shares.order_bytes);
   start_ns_ = session_->arm();
+  for (const TargetProcess& target : targets_)
+    if (has_ended(target)) session_->drop_target(target.pid);
   capture_->start(start_ns_);
   Result<std::optional<RedactionKey>> redaction = new_redaction_key(options_.redact);
   if (!redaction) return redaction.error();
@@ -272,16 +277,11 @@ Status Recording::drain() {
 
 Result<int> Recording::end() {
   if (spool_->backlog_bytes() > kSpoolMemory) words_.backlog(spool_->backlog_bytes());
+  heed_the_impatient();
   Result<Summary> summary = converter_->join();
   if (!summary) return summary.error();
-  if (raw_) {
-    if (Status flushed = raw_->flush(); !flushed) return flushed.error();
-    if (Status closed = raw_file_->close(); !closed) return closed.error();
-  }
-  if (json_) {
-    if (Status closed = json_file_->close(); !closed) return closed.error();
-  }
-  words_.end(*summary, *capture_, session_->ring_bytes());
+  if (Status closed = close_outputs(); !closed) return closed.error();
+  words_.end(*summary, session_->ring_bytes());
   if (options_.max_lost.exceeded_by(summary->lost_total(), capture_->records())) {
     return Error{ErrorKind::kLossy, fmt::format("{} records were lost, more than --max-lost allows",
                                                 text::grouped(summary->lost_total()))};
@@ -290,25 +290,56 @@ Result<int> Recording::end() {
   return child_status_ ? shell_exit_code(*child_status_) : 0;
 }
 
+// Writing what was captured takes its time, or the reader of a pipe sleeps: who asks again does not
+// want it. SIGHUP stays out: a terminal that goes away sends it twice.
+void Recording::heed_the_impatient() {
+  for (const int signal : {SIGINT, SIGTERM, SIGQUIT}) signals_->let_through(signal);
+}
+
+Status Recording::close_outputs() {
+  if (raw_) {
+    if (Status flushed = raw_->flush(); !flushed) return flushed;
+    if (Status closed = raw_file_->close(); !closed) return closed;
+  }
+  return json_ ? json_file_->close() : Status();
+}
+
+// The spool's disk is full. What it holds is written all the same, without a summary: cut short.
+Error Recording::end_early(Error why) {
+  session_->disarm();
+  session_->detach();
+  (void)spool_->close();
+  heed_the_impatient();
+  if (converter_->join()) (void)close_outputs();
+  return why;
+}
+
 Result<int> Recording::run() {
   if (Status allowed = check_privileges(); !allowed) return allowed.error();
   if (Status opened = open_targets(); !opened) return opened.error();
   if (Status opened = open_outputs(); !opened) return opened.error();
-  if (Status loaded = load(); !loaded) return loaded.error();
+  // Not before: opening a pipe waits for its reader. From here on an interrupted recording is a
+  // whole one.
   Result<SignalFd> signals = SignalFd::open({SIGINT, SIGTERM, SIGHUP, SIGQUIT});
   if (!signals) return signals.error();
   signals_.emplace(std::move(*signals));
+  if (Status loaded = load(); !loaded) return loaded.error();
   if (Status begun = begin(); !begun) return begun.error();
   words_.start(header_, targets_, plan_.missing().size());
-  if (child_) {
+  wait(0);
+  const bool starts = child_ && !interrupted_;
+  if (starts) {
     if (StartFailure failure = child_->release()) {
       tell(failure.message);
       return failure.exit_code;
     }
   }
-  if (Status captured = capture(); !captured) return captured.error();
-  if (Status drained = drain(); !drained) return drained.error();
-  return end();
+  if (Status captured = capture(); !captured) return end_early(captured.error());
+  if (Status drained = drain(); !drained) return end_early(drained.error());
+  Result<int> code = end();
+  if (!code || !child_ || starts) return code;
+  fmt::print(stderr, "iohops: interrupted before the command was started\n");
+  return 125;
 }
 
 }  // namespace

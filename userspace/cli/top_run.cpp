@@ -237,8 +237,8 @@ Result<int> Top::run() {
   if (Status opened = open_targets(); !opened) return opened.error();
   if (Status loaded = load(); !loaded) return loaded.error();
   Result<SignalFd> signals = options_.batch || !is_terminal(STDOUT_FILENO)
-                                 ? SignalFd::open({SIGINT, SIGTERM, SIGHUP})
-                                 : SignalFd::open({SIGINT, SIGTERM, SIGHUP, SIGWINCH});
+                                 ? SignalFd::open({SIGINT, SIGTERM, SIGHUP, SIGQUIT})
+                                 : SignalFd::open({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH});
   if (!signals) return signals.error();
   signals_.emplace(std::move(*signals));
   if (Status opened = open_output(); !opened) return opened.error();
@@ -250,6 +250,8 @@ Result<int> Top::run() {
   auto maps_answer = [this] { return session_->maps_answer(); };
   if (Status given = give_up_privileges(maps_answer); !given) return given.error();
   const uint64_t start_ns = session_->arm();
+  for (const TargetProcess& target : targets_)
+    if (has_ended(target)) session_->drop_target(target.pid);
   names_.emplace(options_.filter, devices, start_ns, model_);
   sampled_ = Clock::now();
   cpu_before_ = own_cpu();

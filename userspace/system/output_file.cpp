@@ -69,6 +69,8 @@ class FileWriter : public ByteWriter {
                           (written_ == 1 ? " byte" : " bytes");
     if (error == ENOSPC || error == EDQUOT) {
       message += "; give -o a file on a larger file system, or one that ends in .zst";
+    } else if (error == EFBIG) {
+      message += "; the limit is set by ulimit -f, or by the file system";
     } else if (error == EPIPE) {
       message += "; its reader has gone";
     }

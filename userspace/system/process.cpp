@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -173,6 +174,11 @@ Result<TargetProcess> open_target(uint32_t pid) {
   target.threads = threads_of(pid);
   if (target.threads.empty()) return gone(pid);
   return target;
+}
+
+bool has_ended(const TargetProcess& target) {
+  pollfd end{target.pidfd.get(), POLLIN, 0};
+  return poll(&end, 1, 0) == 1;
 }
 
 namespace {

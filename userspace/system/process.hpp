@@ -28,6 +28,9 @@ struct TargetProcess {
 // process (names it), a kernel thread, a zombie, this program itself (2).
 Result<TargetProcess> open_target(uint32_t pid);
 
+// Whether it is over; its number may then be another process's.
+bool has_ended(const TargetProcess& target);
+
 // Threads of a process, in the order of /proc; empty if it has ended.
 std::vector<uint32_t> threads_of(uint32_t pid);
 

@@ -2,6 +2,7 @@
 
 #include <sys/signalfd.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -12,7 +13,8 @@ namespace {
 
 // What we were started with. Plain globals, as the child of a fork reads them before its exec.
 sigset_t original_mask;
-struct sigaction original_sigpipe;
+constexpr std::array kIgnored{SIGPIPE, SIGXFSZ};
+std::array<struct sigaction, kIgnored.size()> original;
 bool taken_over = false;
 
 bool ignored_now(int signal) {
@@ -27,13 +29,13 @@ void take_over_signals() {
   sigprocmask(SIG_SETMASK, nullptr, &original_mask);
   struct sigaction ignore = {};
   ignore.sa_handler = SIG_IGN;
-  sigaction(SIGPIPE, &ignore, &original_sigpipe);
+  for (size_t i = 0; i < kIgnored.size(); i++) sigaction(kIgnored[i], &ignore, &original[i]);
   taken_over = true;
 }
 
 void give_back_signals() {
   if (!taken_over) return;
-  sigaction(SIGPIPE, &original_sigpipe, nullptr);
+  for (size_t i = 0; i < kIgnored.size(); i++) sigaction(kIgnored[i], &original[i], nullptr);
   sigprocmask(SIG_SETMASK, &original_mask, nullptr);
 }
 
@@ -53,6 +55,14 @@ Result<SignalFd> SignalFd::open(std::initializer_list<int> signals) {
 
 SignalFd::~SignalFd() {
   if (fd_) sigprocmask(SIG_SETMASK, &before_, nullptr);
+}
+
+void SignalFd::let_through(int signal) {
+  if (sigismember(&before_, signal) == 1) return;
+  sigset_t one;
+  sigemptyset(&one);
+  sigaddset(&one, signal);
+  sigprocmask(SIG_UNBLOCK, &one, nullptr);
 }
 
 std::optional<int> SignalFd::next() {

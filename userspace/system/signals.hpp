@@ -11,8 +11,8 @@
 
 namespace iohops {
 
-// First thing in main: remembers the mask and the disposition of SIGPIPE, then ignores SIGPIPE (a
-// closed pipe is an error of the write, handled where it happens).
+// First thing in main: remembers the mask and the dispositions of SIGPIPE and SIGXFSZ, then ignores
+// both (a closed pipe, a file as large as ulimit -f allows: errors of the write, handled there).
 void take_over_signals();
 
 // Back to what we were started with. Async-signal-safe: for a child between fork and exec.
@@ -30,6 +30,8 @@ class SignalFd {
 
   int fd() const { return fd_.get(); }
   std::optional<int> next();  // the next signal that came, nullopt: none is pending
+  // From now on this one does what it did before, at once if it is pending.
+  void let_through(int signal);
 
  private:
   SignalFd(UniqueFd fd, const sigset_t& before) : fd_(std::move(fd)), before_(before) {}
