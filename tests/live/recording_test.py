@@ -1,14 +1,9 @@
-"""What becomes of a recording: forms, files, interruptions, full disks, closed pipes, replay."""
+"""What becomes of a recording: forms, files, filters, replay. How it is cut short: tests/stress."""
 import json
 import os
-import pathlib
-import signal
 import stat
-import subprocess
-import tempfile
 
-from lib import (IOHOPS, TMP, Recording, Skip, Trace, Workload, check, equal, iohops, need, read_records,
-                 traced, validate_output, wait_exit, wait_until)
+from lib import TMP, Recording, Trace, Workload, check, equal, iohops, need, read_records, traced, validate_output
 
 
 def record(output, *arguments, mode="hot_pread", **options):
@@ -84,57 +79,6 @@ def test_a_duration_ends_the_recording_by_itself():
     equal(work.process.poll(), None, "the target's state")
     work.process.terminate()
     check(work.finish()["facts"]["requests"] > 0, "the target did not run")
-
-
-def test_a_full_device_is_told_and_the_target_goes_on():
-    work = Workload("hot_pread", count=5000)
-    full = os.open("/dev/full", os.O_WRONLY)
-    recording = Recording("-p", work.pid, output="-", stdout=full)
-    os.close(full)
-    work.go()
-    work.wait_done()
-    recording.process.send_signal(signal.SIGINT)
-    equal(recording.wait(), 6, f"exit code ({recording.text()})")
-    check("o space left" in recording.text(), f"the reason is missing: {recording.text()}")
-    equal(work.finish()["ops"]["pread64"]["requests"], 5000, "requests of the target")
-
-
-def test_what_fitted_on_a_full_file_system_can_be_read():
-    with tempfile.TemporaryDirectory(dir=TMP) as folder:
-        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", folder]).returncode:
-            raise Skip("this kernel refuses to mount a tmpfs")
-        try:
-            output = pathlib.Path(folder) / "t.jsonl"
-            work = Workload("hot_pread", count=5000)
-            recording = Recording("-p", work.pid, output=output)
-            work.go()
-            work.wait_done()
-            recording.process.send_signal(signal.SIGINT)
-            equal(recording.wait(), 6, f"exit code ({recording.text()})")
-            whole_lines = output.read_bytes().splitlines(keepends=True)
-            parsed = [json.loads(l) for l in whole_lines if l.endswith(b"\n")]
-            equal(parsed[0]["type"], "header", "first record")
-            check(sum(r["type"] == "request" for r in parsed) > 100, "hardly a request could be read")
-            report = iohops("report", output)
-            equal(report.returncode, 0, f"exit code of report ({report.stderr})")
-            work.finish()
-        finally:
-            subprocess.run(["umount", folder], check=True)
-
-
-def test_a_closed_pipe_ends_it_without_a_word():
-    work = Workload("forever", pause=200)
-    work.go()
-    recorder = subprocess.Popen([IOHOPS, "record", "-q", "-p", str(work.pid), "-o", "-"],
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    header = json.loads(recorder.stdout.readline())
-    equal(header["type"], "header", "first record")
-    recorder.stdout.close()
-    said = recorder.stderr.read()
-    check(wait_exit(recorder) in (6, -signal.SIGPIPE), f"it ended with {recorder.returncode}")
-    equal(said, b"", "what it said")
-    work.process.terminate()
-    work.finish()
 
 
 def test_a_recording_is_for_its_owner_only():

@@ -1,10 +1,9 @@
-"""top: plain rows for scripts, and the screen of a person in a terminal of our own."""
+"""top: plain rows for scripts, and the screen of a person in a terminal of our own. How it ends: tests/stress."""
 import fcntl
 import os
 import pty
 import re
 import select
-import signal
 import struct
 import subprocess
 import termios
@@ -105,11 +104,6 @@ class Terminal:
     def press(self, keys):
         os.write(self.master, keys.encode())
 
-    def resize(self, columns, lines):
-        self.screen.resize(lines, columns)
-        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-        self.process.send_signal(signal.SIGWINCH)
-
     def is_as_before(self):
         wait_exit(self.process, "top")
         while select.select([self.master], [], [], 0)[0]:
@@ -145,27 +139,3 @@ def test_enter_opens_the_files_of_a_process():
     terminal.press("q")
     terminal.is_as_before()
     end(work)
-
-
-def test_any_size_of_the_terminal_will_do():
-    work = running()
-    terminal = Terminal(IOHOPS, "top", "-p", work.pid, "-i", "0.2")
-    terminal.wait_for(str(work.pid))
-    for columns, lines in ((40, 10), (1, 1), (300, 100), (80, 24)):
-        terminal.resize(columns, lines)
-        terminal.read(0.5)
-        equal(terminal.process.poll(), None, f"its state at {columns}x{lines}")
-    terminal.wait_for(str(work.pid))
-    terminal.press("q")
-    terminal.is_as_before()
-    end(work)
-
-
-def test_signals_restore_the_terminal():
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGABRT, signal.SIGSEGV):
-        work = running()
-        terminal = Terminal(IOHOPS, "top", "-p", work.pid, "-i", "0.2")
-        terminal.wait_for(str(work.pid))
-        terminal.process.send_signal(number)
-        terminal.is_as_before()
-        end(work)

@@ -61,7 +61,7 @@ int usage() {
   std::fprintf(stderr,
                "usage: io MODE FILE [--size N] [--block N] [--count N] [--threads N] "
                "[--barrier] [--done-fd N]\n");
-  for (const auto* modes : {&kFileModes, &kSyncModes, &kMappedModes, &kProcessModes})
+  for (const auto* modes : {&kFileModes, &kSyncModes, &kMappedModes, &kProcessModes, &kOddModes})
     for (const Entry& e : *modes) std::fprintf(stderr, "  %-20s %s\n", e.name, e.what);
   return 2;
 }
@@ -105,7 +105,7 @@ int run(int argc, char** argv) {
   sigemptyset(&set);
   sigaddset(&set, SIGUSR1);
   sigprocmask(SIG_BLOCK, &set, nullptr);
-  for (const auto* modes : {&kFileModes, &kSyncModes, &kMappedModes, &kProcessModes})
+  for (const auto* modes : {&kFileModes, &kSyncModes, &kMappedModes, &kProcessModes, &kOddModes})
     for (const Entry& e : *modes)
       if (options.mode == e.name) {
         Run r{options, {}, {}};

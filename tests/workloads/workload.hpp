@@ -88,7 +88,7 @@ struct Entry {
   Mode mode;
   const char* what;
 };
-extern const std::vector<Entry> kFileModes, kSyncModes, kMappedModes, kProcessModes;
+extern const std::vector<Entry> kFileModes, kSyncModes, kMappedModes, kProcessModes, kOddModes;
 
 // Ends the program with the reason: a workload that could not do its I/O proves nothing.
 [[noreturn]] void fail(const std::string& what);

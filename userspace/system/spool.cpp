@@ -107,7 +107,8 @@ Status Spool::to_file(const Chunk& chunk) {
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) {
       return Error{ErrorKind::kOutput,
-                   fmt::format("cannot spool to a temporary file in {} after {} bytes: {}",
+                   fmt::format("cannot spool to a temporary file in {} after {} bytes: {} (set "
+                               "TMPDIR to a folder with room)",
                                directory_, file_written_, std::strerror(errno))};
     }
     done += static_cast<size_t>(n);
