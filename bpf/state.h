@@ -33,6 +33,7 @@ const volatile bool measure_copies __weak = false; /* hooks on the kernel's copy
 const volatile bool watch_streams __weak = false; /* --stdio */
 const volatile bool watch_dma __weak = false; /* a device here uses the DMA layer, and we hook it */
 const volatile __u8 op_of_syscall[SYSCALLS] __weak = {}; /* enum wire_op by system call number */
+const volatile __u8 op_of_compat[SYSCALLS] __weak = {}; /* the same of 32-bit programs, which have other numbers */
 const volatile __u32 self_netns __weak = 0; /* inode of the collector's network namespace */
 /* What of a filter can be judged here. */
 const volatile __u64 ring_ops __weak = ~0ULL; /* bit: IORING_OP_* */

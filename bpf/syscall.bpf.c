@@ -47,12 +47,14 @@ static __always_inline int enter(struct pt_regs *regs, long number, bool find_vm
 {
 	struct task_struct *task = current_task();
 	struct thread_state *state;
+	bool compat;
 	u16 op = 0;
 
 	if (!is_traced(task_field(task, tgid)))
 		return 0;
+	compat = is_compat_syscall(task);
 	if ((unsigned long)number < SYSCALLS)
-		op = op_of_syscall[number];
+		op = compat ? op_of_compat[number] : op_of_syscall[number];
 	state = find_thread(task_field(task, pid));
 	if (state && state->start_ns) {
 		if (state->op == WIRE_OP_PAGE_FAULT)
@@ -62,7 +64,7 @@ static __always_inline int enter(struct pt_regs *regs, long number, bool find_vm
 	}
 	if (!op)
 		return 0;
-	if (is_compat_syscall(task)) {
+	if (compat) {
 		count_loss(WIRE_LOSS_COMPAT);
 		return 0;
 	}

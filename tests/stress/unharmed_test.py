@@ -113,6 +113,22 @@ def test_a_debugger_may_trace_it_at_the_same_time():
     equal(log.read_text().count("pread64("), 200, "calls that strace saw")
 
 
+def test_calls_of_32_bit_programs_are_counted_as_lost():
+    work = Workload("compat", count=50) if os.uname().machine == "x86_64" else None
+    if not work:
+        raise Skip("this kernel has no int $0x80")
+    recording = Recording("-p", work.pid)
+    work.go()
+    if work.process.poll() == -signal.SIGSEGV:
+        raise Skip("this kernel runs no 32-bit system calls")
+    work.wait_done()
+    trace = recording.trace()
+    oracle = work.finish()
+    equal(oracle["facts"]["compat_bytes"], 5000, "bytes written by them")
+    equal(trace.summary["lost"]["by_cause"].get("compat"), 50, "calls counted as lost")
+    trace.equals_program_count(oracle)
+
+
 def in_frozen_file_system(folder, work_in):
     """work_in(mount point, freeze, thaw) on an ext4 of our own: a write to a frozen one sleeps uninterruptibly."""
     need("fsfreeze", "mkfs.ext4")

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <span>
 #include <string_view>
 
 #include "core/ops.hpp"
@@ -36,8 +37,8 @@ constexpr uint32_t kRings = 64;  // RINGS of bpf/state.h
 // 8 MiB hold 80 ms of the fastest single process measured (1 M requests/s); many CPUs share 256
 // MiB.
 uint64_t default_ring_bytes() {
-  return std::clamp(std::bit_floor((uint64_t{256} << 20) / RingSet::count(kRings)), uint64_t{1} << 20,
-                    uint64_t{8} << 20);
+  return std::clamp(std::bit_floor((uint64_t{256} << 20) / RingSet::count(kRings)),
+                    uint64_t{1} << 20, uint64_t{8} << 20);
 }
 
 // 0: /proc is not there; then no network device is known.
@@ -56,9 +57,11 @@ void choose_ops(iohops_bpf& skeleton, const std::function<bool(std::string_view)
   for (uint16_t code = 0; code < 16; code++)
     if (wants(op_name(WIRE_OP_AIO + code))) knobs.aio_ops |= 1U << code;
   const bool rings = knobs.ring_ops != 0 || knobs.aio_ops != 0;
-  for (const volatile uint8_t& op : knobs.op_of_syscall) {
-    const bool needed = rings && family(op) == OpFamily::kRing;
-    if (!needed && !wants(op_name(op))) const_cast<uint8_t&>(op) = 0;
+  for (const auto& table : {std::span(knobs.op_of_syscall), std::span(knobs.op_of_compat)}) {
+    for (const volatile uint8_t& op : table) {
+      const bool needed = rings && family(op) == OpFamily::kRing;
+      if (!needed && !wants(op_name(op))) const_cast<uint8_t&>(op) = 0;
+    }
   }
 }
 
@@ -93,6 +96,7 @@ void set_knobs(iohops_bpf& skeleton, const SessionOptions& options, const Plan& 
   knobs.watch_dma = plan.watches_dma();
   knobs.watch_streams = plan.watches_streams();
   number_syscalls(const_cast<uint8_t*>(knobs.op_of_syscall));
+  number_compat_syscalls(const_cast<uint8_t*>(knobs.op_of_compat));
   set_filter(skeleton, options.filter);
   size_t used = 0;
   for (const auto& [dev, ino] : options.own_files) {
@@ -195,7 +199,8 @@ Result<std::unique_ptr<Session>> Session::load(const SessionOptions& options, Pl
     if (!session->skeleton_) return cannot_load(errno);
     set_knobs(*session->skeleton_, options, plan);
     choose_programs(*session->skeleton_, plan);
-    if (bpf_map__reuse_fd(session->skeleton_->maps.rings, rings->map_fd())) return cannot_load(errno);
+    if (bpf_map__reuse_fd(session->skeleton_->maps.rings, rings->map_fd()))
+      return cannot_load(errno);
     const int failed = iohops_bpf__load(session->skeleton_.get());
     if (!failed) break;
     const std::string program = refused_program();

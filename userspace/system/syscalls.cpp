@@ -49,4 +49,94 @@ void number_syscalls(uint8_t* op_of) {
 #endif
 }
 
+namespace {
+
+struct Numbered {
+  uint16_t number;
+  uint16_t op;
+};
+
+// The same numbers on i386 and on 32-bit Arm.
+constexpr Numbered kCompat[] = {
+    {3, WIRE_OP_READ},
+    {4, WIRE_OP_WRITE},
+    {36, WIRE_OP_SYNC},
+    {118, WIRE_OP_FSYNC},
+    {144, WIRE_OP_MSYNC},
+    {145, WIRE_OP_READV},
+    {146, WIRE_OP_WRITEV},
+    {148, WIRE_OP_FDATASYNC},
+    {168, WIRE_OP_POLL},
+    {142, WIRE_OP_SELECT},
+    {180, WIRE_OP_PREAD64},
+    {181, WIRE_OP_PWRITE64},
+    {187, WIRE_OP_SENDFILE},
+    {239, WIRE_OP_SENDFILE},
+    {413, WIRE_OP_PSELECT6},
+    {414, WIRE_OP_PPOLL},
+    {416, WIRE_OP_IO_PGETEVENTS},
+    {417, WIRE_OP_RECVMMSG},
+    {426, WIRE_OP_IO_URING_ENTER},
+    {441, WIRE_OP_EPOLL_PWAIT2},
+#if defined(__x86_64__)  // arch/x86/entry/syscalls/syscall_32.tbl
+    {82, WIRE_OP_SELECT},
+    {102, WIRE_OP_RECVFROM},  // socketcall: also what is no I/O
+    {247, WIRE_OP_IO_GETEVENTS},
+    {248, WIRE_OP_IO_SUBMIT},
+    {256, WIRE_OP_EPOLL_WAIT},
+    {308, WIRE_OP_PSELECT6},
+    {309, WIRE_OP_PPOLL},
+    {313, WIRE_OP_SPLICE},
+    {314, WIRE_OP_SYNC_FILE_RANGE},
+    {315, WIRE_OP_TEE},
+    {316, WIRE_OP_VMSPLICE},
+    {319, WIRE_OP_EPOLL_PWAIT},
+    {333, WIRE_OP_PREADV},
+    {334, WIRE_OP_PWRITEV},
+    {337, WIRE_OP_RECVMMSG},
+    {344, WIRE_OP_SYNCFS},
+    {345, WIRE_OP_SENDMMSG},
+    {369, WIRE_OP_SENDTO},
+    {370, WIRE_OP_SENDMSG},
+    {371, WIRE_OP_RECVFROM},
+    {372, WIRE_OP_RECVMSG},
+    {377, WIRE_OP_COPY_FILE_RANGE},
+    {378, WIRE_OP_PREADV2},
+    {379, WIRE_OP_PWRITEV2},
+    {385, WIRE_OP_IO_PGETEVENTS},
+#elif defined(__aarch64__)  // arch/arm/tools/syscall.tbl
+    {245, WIRE_OP_IO_GETEVENTS},
+    {246, WIRE_OP_IO_SUBMIT},
+    {252, WIRE_OP_EPOLL_WAIT},
+    {289, WIRE_OP_SENDTO},
+    {290, WIRE_OP_SENDTO},
+    {291, WIRE_OP_RECVFROM},
+    {292, WIRE_OP_RECVFROM},
+    {296, WIRE_OP_SENDMSG},
+    {297, WIRE_OP_RECVMSG},
+    {335, WIRE_OP_PSELECT6},
+    {336, WIRE_OP_PPOLL},
+    {340, WIRE_OP_SPLICE},
+    {341, WIRE_OP_SYNC_FILE_RANGE},
+    {342, WIRE_OP_TEE},
+    {343, WIRE_OP_VMSPLICE},
+    {346, WIRE_OP_EPOLL_PWAIT},
+    {361, WIRE_OP_PREADV},
+    {362, WIRE_OP_PWRITEV},
+    {365, WIRE_OP_RECVMMSG},
+    {373, WIRE_OP_SYNCFS},
+    {374, WIRE_OP_SENDMMSG},
+    {391, WIRE_OP_COPY_FILE_RANGE},
+    {392, WIRE_OP_PREADV2},
+    {393, WIRE_OP_PWRITEV2},
+    {399, WIRE_OP_IO_PGETEVENTS},
+#endif
+};
+
+}  // namespace
+
+void number_compat_syscalls(uint8_t* op_of) {
+  for (const Numbered& call : kCompat) op_of[call.number] = static_cast<uint8_t>(call.op);
+}
+
 }  // namespace iohops
