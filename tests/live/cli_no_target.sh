@@ -40,3 +40,18 @@ wait "$python"
 if [ "$(cat /proc/2/comm)" = kthreadd ]; then
 	refused 5 "kernel thread" record -p 2
 fi
+
+# Its parent, which has become another program, never fetches its status.
+sh -c 'sleep 0.2 & echo $! >zombie; exec sleep 60' &
+parent=$!
+until [ -s zombie ] && grep -q ' Z ' "/proc/$(cat zombie)/stat"; do sleep 0.01; done
+refused 5 "$(cat zombie) has ended already" record -p "$(cat zombie)"
+kill $parent
+
+status=0
+sh -c 'exec "$IOHOPS" record -p $$' >"$out" 2>&1 || status=$?
+[ "$status" = 2 ] && grep -q "is this iohops: it never traces itself" "$out"
+
+# Twice the same is once.
+"$IOHOPS" record -q -p "$$,$$" -d 10ms -o twice.jsonl
+[ "$(head -n 1 twice.jsonl | grep -o "\"pid\":$$" | wc -l)" = 1 ]
