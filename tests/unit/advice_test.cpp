@@ -168,6 +168,15 @@ TEST_F(Advice, direct_requests_that_were_copied_or_refused_are_told) {
   EXPECT_EQ(advice().size(), 2u);
 }
 
+TEST_F(Advice, what_the_driver_of_a_device_copies_is_not_the_programs_fault) {
+  Request direct = read(0, 4096);
+  direct.direct = true;
+  direct.path = Path::kDirect;
+  direct.hops[0].transfer = 7;  // of a buffered loop device
+  for (int i = 0; i < 1000; i++) tell(direct);
+  EXPECT_TRUE(advice().empty());
+}
+
 TEST_F(Advice, a_sync_for_each_small_write_is_a_storm) {
   for (uint64_t i = 0; i < 64; i++) {
     tell(write(i * 65536 * 3, 4096));

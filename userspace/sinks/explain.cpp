@@ -10,8 +10,6 @@
 namespace iohops {
 namespace {
 
-constexpr size_t kNamed = 5;  // of other requests
-
 using text::Style;
 
 constexpr size_t kBarLeast = 20;    // columns of the picture
@@ -65,18 +63,7 @@ class Explanation::Page {
     figures();
     readahead();
     bill();
-    for (const Case::Later& later : case_.later) {
-      if (later.cause == Cause::kJournal || later.cause == Cause::kFlush) {
-        out_ += fmt::format("  while it ran: {}{}\n", text::words(later.reason),
-                            later.bytes > 0 ? ", its share " + text::bytes(later.bytes) : "");
-        continue;
-      }
-      out_ +=
-          fmt::format("  later: {} of it moved by {}{}, {} after it\n", text::bytes(later.bytes),
-                      text::words(name(later.cause)),
-                      later.reason.empty() ? "" : " (" + escape(text::words(later.reason)) + ")",
-                      text::duration(later.delay_ns));
-    }
+    later();
     return out_;
   }
 
@@ -91,6 +78,42 @@ class Explanation::Page {
   std::string file_name(uint32_t id) const {
     const auto known = of_.files_.find(id);
     return known != of_.files_.end() ? escape(known->second) : "";
+  }
+
+  // What others did for it, each kind once.
+  void later() {
+    struct Sum {
+      const Case::Later* first;
+      bool during;
+      uint64_t times = 0, bytes = 0, longest_ns = 0;
+    };
+    std::vector<Sum> sums;
+    const uint64_t end = request_.start_ns + request_.duration_ns;
+    for (const Case::Later& one : case_.later) {
+      const bool waited_for = one.cause == Cause::kJournal || one.cause == Cause::kFlush;
+      const bool during = waited_for || one.at_ns < end;
+      auto sum = std::find_if(sums.begin(), sums.end(), [&](const Sum& known) {
+        return known.during == during && known.first->cause == one.cause && known.first->reason == one.reason;
+      });
+      if (sum == sums.end()) sum = sums.insert(sum, Sum{&one, during});
+      ++sum->times;
+      sum->bytes += one.bytes;
+      sum->longest_ns = std::max(sum->longest_ns, one.delay_ns);
+    }
+    for (const Sum& sum : sums) later(*sum.first, sum.during, sum.times, sum.bytes, sum.longest_ns);
+  }
+
+  void later(const Case::Later& what, bool during, uint64_t times, uint64_t bytes, uint64_t longest_ns) {
+    const std::string reason = escape(text::words(what.reason));
+    if (what.cause == Cause::kJournal || what.cause == Cause::kFlush) {
+      out_ += "  while it ran: " + reason + (times > 1 ? fmt::format(", {} times", times) : "") +
+              (bytes > 0 ? ", its share " + text::bytes(bytes) : "") + "\n";
+      return;
+    }
+    out_ += fmt::format("  {}: {} of it moved by {}{}{}{}\n", during ? "while it ran" : "later", text::bytes(bytes),
+                        text::words(name(what.cause)), reason.empty() ? "" : " (" + reason + ")",
+                        times > 1 ? fmt::format(" in {} transfers", times) : "",
+                        during ? "" : ", " + text::duration(longest_ns) + " after it");
   }
 
   void readahead() {
@@ -300,111 +323,6 @@ class Explanation::Page {
   size_t bar_;
   std::string out_;
 };
-
-Explanation::Explanation(std::vector<RequestId> wanted, const ExplainOptions& options)
-    : wanted_(std::move(wanted)), options_(options) {
-  for (const RequestId& id : wanted_) cases_[id];
-}
-
-Explanation::Case* Explanation::find(const RequestId& id) {
-  const auto known = cases_.find(id);
-  return known == cases_.end() ? nullptr : &known->second;
-}
-
-Status Explanation::header(const Header& header) {
-  for (const Device& device : header.devices) devices_[device.id] = device.name;
-  return {};
-}
-
-Status Explanation::file(const File& file) {
-  if (std::string* known = recent_files_.find(file.id))
-    *known = file.path;
-  else
-    recent_files_.add(file.id, file.path, [](uint64_t, const std::string&) {});
-  return {};
-}
-
-// Names come before their first use.
-void Explanation::keep_name(uint32_t file) {
-  if (const std::string* known = recent_files_.find(file)) files_.try_emplace(file, *known);
-}
-
-Status Explanation::request(const Request& request) {
-  for (const Share& share : request.readahead_of) {
-    Case* trigger = find(share.request);
-    if (trigger == nullptr) continue;
-    trigger->served.add(request.id, share.bytes);
-  }
-  Case* wanted = find(request.id);
-  if (wanted == nullptr) return {};
-  wanted->found = true;
-  keep_name(request.file);
-  keep_name(request.to_file);
-  wanted->request = request;
-  wanted->comm = request.comm;
-  wanted->op = request.op;
-  wanted->ended = request.ended;
-  wanted->request.comm = wanted->comm;
-  wanted->request.op = wanted->op;
-  wanted->request.ended = wanted->ended;
-  return {};
-}
-
-Status Explanation::transfer(const Transfer& transfer) {
-  for (const Share& owner : transfer.owners) {
-    Case* wanted = find(owner.request);
-    if (wanted == nullptr) continue;
-    const bool again = !wanted->works.empty() && wanted->works.back().transfer.id == transfer.id;
-    if (again) continue;  // a request can own it twice
-    keep_name(transfer.file);
-    Case::Work& work = wanted->works.emplace_back(Case::Work{transfer, std::string(transfer.op)});
-    work.transfer.op = {};  // they live as long as this call
-    work.transfer.flags.clear();
-  }
-  return {};
-}
-
-void Explanation::Case::Others::add(RequestId id, uint64_t more) {
-  bytes += more;
-  for (Share& share : first) {
-    if (share.request != id) continue;
-    share.bytes += more;
-    return;
-  }
-  if (first.size() <= kNamed) first.push_back({id, more});
-}
-
-std::string Explanation::Case::Others::text() const {
-  std::string names;
-  for (size_t i = 0; i < std::min(first.size(), kNamed); ++i)
-    names += std::string(i > 0 ? ", " : "") + id_text(first[i].request) + " (" + iohops::text::bytes(first[i].bytes) + ")";
-  return first.size() > kNamed ? names + ", ..." : names;
-}
-
-Status Explanation::effect(const Effect& effect) {
-  // A transfer stands before its effects.
-  if (effect.cause == Cause::kFsync)
-    for (auto& [id, wanted] : cases_)
-      if (std::any_of(wanted.works.begin(), wanted.works.end(),
-                      [&](const Case::Work& work) { return work.transfer.id == effect.transfer; }))
-        for (const Share& share : effect.requests) wanted.written.add(share.request, share.bytes);
-  for (const Share& share : effect.requests)
-    if (Case* wanted = find(share.request); wanted != nullptr)
-      wanted->later.push_back(
-          {effect.cause, std::string(effect.reason), share.bytes, effect.delay_ns});
-  return {};
-}
-
-Status Explanation::finish(bool truncated) {
-  truncated_ = truncated;
-  return {};
-}
-
-const RequestId* Explanation::missing() const {
-  for (const RequestId& id : wanted_)
-    if (!cases_.at(id).found) return &id;
-  return nullptr;
-}
 
 std::string Explanation::text() const {
   std::string out;

@@ -65,7 +65,7 @@ class Explanation : public Sink {
     struct Later {
       Cause cause;
       std::string reason;
-      uint64_t bytes, delay_ns;
+      uint64_t bytes, at_ns, delay_ns;
     };
     std::vector<Later> later;
     // Requests on the other side, the first few, and the bytes of all.

@@ -39,6 +39,17 @@ bool is_access(const Request& request) {
          request.submit != Submit::kPageFault;
 }
 
+// The program can do nothing about those that the driver of a stacked device makes.
+Count own_copies(const Request& request) {
+  Count own{request.cpu_copies, request.cpu_copy_bytes};
+  for (const Hop& hop : request.hops) {
+    if (hop.kind != HopKind::kCpuCopy || hop.transfer == 0) continue;
+    own.count -= own.count > 0;
+    own.bytes -= std::min(own.bytes, hop.bytes);
+  }
+  return own;
+}
+
 }  // namespace
 
 void Facts::add(const File& file) {
@@ -81,8 +92,9 @@ void Facts::add_access(AccessFacts& facts, const Request& request) {
   ++facts.requests;
   facts.bytes += bytes;
   facts.mode_switches += request.mode_switches;
-  facts.copies += request.cpu_copies;
-  facts.copied_bytes += request.cpu_copy_bytes;
+  const Count copies = own_copies(request);
+  facts.copies += copies.count;
+  facts.copied_bytes += copies.bytes;
   facts.hit_bytes += request.cache_hit_bytes();
   facts.miss_bytes += request.miss_bytes;
   facts.device_bytes += request.dma_bytes;
@@ -90,9 +102,9 @@ void Facts::add_access(AccessFacts& facts, const Request& request) {
   if (request.off_cpu_ns > 0) facts.wait_ns += waited(request);
   facts.first.add(request.id);
   if (request.miss_bytes > 0) facts.missed.add(request.id);
-  if (request.direct && request.cpu_copy_bytes > 0) {
+  if (request.direct && request.path != Path::kDirect && copies.bytes > 0) {
     ++facts.fallbacks;
-    facts.fallback_bytes += request.cpu_copy_bytes;
+    facts.fallback_bytes += copies.bytes;
     facts.fallen_back.add(request.id);
   }
   const bool same_buffer = request.buffer != 0 && request.buffer == facts.buffer;
