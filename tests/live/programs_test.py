@@ -286,7 +286,10 @@ def test_a_postgresql_checkpoint_and_the_log_are_paid_by_who_wrote_them():
     log, tables = bytes_by_pid("/pg_wal/"), bytes_by_pid("/base/")
     backends = set(log) - set(names)
     check(len(backends) >= 2, f"the log was synced by {log}, of them are no backends {names}")
-    check(tables.get(checkpointer, 0) > 0.9 * sum(tables.values()) > 0, f"tables were written by {tables}")
+    # The longer it takes, the more the background writer does.
+    writers = {pid for pid, name in names.items() if "background writer" in name} | {checkpointer}
+    by_writers = sum(bytes_written for pid, bytes_written in tables.items() if pid in writers)
+    check(tables.get(checkpointer, 0) > 0 and by_writers > 0.9 * sum(tables.values()), f"tables were written by {tables}")
     dma = trace.summary["dma"]["bytes"]
     unattributed = trace.summary["unattributed"]
     check(unattributed["bytes"] < 0.02 * dma, f"of {dma} bytes: {unattributed}")
