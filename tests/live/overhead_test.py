@@ -12,8 +12,9 @@ import time
 from lib import IOHOPS, TMP, Recording, Workload, check, need
 
 STATISTICS = pathlib.Path("/proc/sys/kernel/bpf_stats_enabled")
-STALL_US = 10_000
-READY_MS = 400  # 225 on the machine where it was written, 560 before each program was looked at
+SLOWER = int(os.environ.get("IOHOPS_PATIENCE", 1))  # an emulated machine
+STALL_US = 10_000 * SLOWER
+READY_MS = 800 * SLOWER  # 225 to 340 where it was written; what a program costs is guarded by tests/object/budget.tsv
 
 
 def cpu_ns(pid):
@@ -84,28 +85,33 @@ def first_request_ms(pid):
 
 def test_it_is_ready_soon_after_it_was_started():
     need("chrt")
-    work = Workload("steady", count=8000)
+    work = Workload("steady", count=60_000)
     work.go()
     took = []
-    # The best of several: others use this machine, too.
-    for _ in range(6):
-        took.append(first_request_ms(work.pid))
-        if took[-1] < READY_MS:
-            break
-    work.process.kill()
-    work.process.wait()
+    try:
+        # The best of several: others use this machine, too.
+        while len(took) < 6 and min(took, default=READY_MS) >= READY_MS:
+            took.append(first_request_ms(work.pid))
+    finally:
+        work.process.kill()
+        work.process.wait()
     check(min(took) < READY_MS, f"the first request came after {', '.join(f'{t:.0f}' for t in took)} ms")
 
 
-def largest_gap_us(traced):
-    work = Workload("steady", count=1200 if traced else 300)
+def steady_target(recordings):
+    """The largest gap in us, while so many recordings begin and end."""
+    work = Workload("steady", count=60_000 if recordings else 300)
     work.go()
-    recordings = 0
-    while traced and recordings < 2:
-        Recording("-p", work.pid, "-d", "0.05s").wait()
-        recordings += 1
-    work.wait_done()
+    output = TMP / "steady.jsonl"
+    requests = []
+    for _ in range(recordings):
+        recording = Recording("-p", work.pid, "-d", "0.05s", output=output)
+        recording.wait()
+        requests.append(summary_of(recording)["requests"])
+    if not recordings:
+        work.wait_done()
     facts = work.finish()["facts"]
+    check(all(requests), f"recordings of a running target: {requests} requests")
     check(facts["real_time"] == 1 or os.geteuid() != 0, "the loop does not run in real time")
     return facts["largest_gap_us"]
 
@@ -113,8 +119,8 @@ def largest_gap_us(traced):
 def test_a_running_target_is_not_stalled_by_attach_and_detach():
     gaps = []
     for _ in range(6):
-        gaps.append(largest_gap_us(traced=True))
+        gaps.append(steady_target(recordings=2))
         if gaps[-1] < STALL_US:
             return
-    untraced = min(largest_gap_us(traced=False) for _ in range(3))
+    untraced = min(steady_target(recordings=0) for _ in range(3))
     check(False, f"the target was away for {gaps} us at most, and for {untraced} us when nobody traced it")
