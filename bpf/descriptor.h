@@ -9,7 +9,6 @@
 #include "request.h"
 
 #define S_IFMT 00170000
-#define OVERLAYFS_SUPER_MAGIC 0x794c7630
 
 /* What the network devices do for it finds its way back by the socket. */
 static __always_inline void meet_socket(struct thread_state *state, struct known_file *known)
@@ -26,9 +25,13 @@ static __noinline void meet_file(struct thread_state *state, struct known_file *
 {
 	struct file *file = (void *)address;
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	struct open_file open = look_below(file, inode);
 
 	known->verdicts = known->unwanted = 0;
-	known->alias = file_alias(inode, BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt));
+	known->alias = file_alias(inode, BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt), open.variant,
+				  open.below);
+	known->open_flags = open.uncached ? O_DIRECT : 0;
+	known->mark = open.mark;
 	known->file = address;
 	known->inode = (u64)inode;
 	known->ino = BPF_CORE_READ(inode, i_ino);
@@ -36,6 +39,13 @@ static __noinline void meet_file(struct thread_state *state, struct known_file *
 	known->stacked = BPF_CORE_READ(inode, i_sb, s_magic) == OVERLAYFS_SUPER_MAGIC;
 	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFSOCK && known->alias)
 		meet_socket(state, known);
+}
+
+static __noinline bool is_another(struct known_file *known, u64 address)
+{
+	struct file *file = (void *)address;
+
+	return known->mark != mark_of(BPF_CORE_READ(file, private_data), BPF_CORE_READ(file, f_op));
 }
 
 /* The struct file that a descriptor stands for, remembered in `known`; 0: it cannot be resolved. */
@@ -48,9 +58,10 @@ static __always_inline u64 know_file(struct thread_state *state, struct known_fi
 		return 0;
 	u64 inode = (u64)read_field(struct file, file, f_inode);
 
-	/* A struct file or an inode can be reused at its address; all three alike is the same file. */
+	/* A struct file or an inode can be reused at its address; all three alike is the same file, unless files
+	 * have an inode in common. */
 	if (known->file != file || known->inode != inode || !known->alias ||
-	    known->ino != read_field(struct inode, inode, i_ino))
+	    known->ino != read_field(struct inode, inode, i_ino) || (known->mark && is_another(known, file)))
 		meet_file(state, known, file);
 	return file;
 }
@@ -86,7 +97,7 @@ static __always_inline void resolve_file(struct thread_state *state, struct task
 			state->flags |= WIRE_REQUEST_FILE_UNKNOWN;
 		return;
 	}
-	state->open_flags = read_field(struct file, file, f_flags);
+	state->open_flags = read_field(struct file, file, f_flags) | known->open_flags;
 	state->file = known->alias;
 	if (judge_paths && is_unwanted(known) && !state->to_file)
 		forget_request(state);
@@ -101,7 +112,7 @@ static __noinline __attribute__((unused)) void resolve_target(struct thread_stat
 
 	if (file) {
 		state->to_file = known->alias;
-		if (read_field(struct file, file, f_flags) & O_DIRECT)
+		if ((read_field(struct file, file, f_flags) | known->open_flags) & O_DIRECT)
 			state->flags |= WIRE_REQUEST_TO_DIRECT;
 	}
 	touch(state); /* its record has a detail */

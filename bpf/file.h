@@ -7,10 +7,10 @@
 #ifndef IOHOPS_FILE_H
 #define IOHOPS_FILE_H
 
+#include "below.h"
 #include "socket.h"
 
 #define PATH_STEPS 48
-#define ANON_INODE_FS_MAGIC 0x09041934
 #define S_DAX (1 << 13) /* include/linux/fs.h */
 
 /* BTF follows a pointer to a struct but not a pointer to a pointer, so a struct file out of the
@@ -119,14 +119,24 @@ static __always_inline u32 socket_facts(struct inode *inode)
 				BPF_CORE_READ(sk, sk_protocol)) : 0;
 }
 
+/* One that no name space shows: an overlay's own of the file systems below it, or one that was unmounted while in
+ * use. Its root is any folder. */
+static __always_inline bool is_hidden(struct vfsmount *mnt)
+{
+	struct mount *mount = (void *)mnt - bpf_core_field_offset(struct mount, mnt);
+	s64 name_space = (s64)BPF_CORE_READ(mount, mnt_ns);
+
+	return name_space == 0 || (name_space < 0 && name_space >= -4095); /* IS_ERR */
+}
+
 /* A global function, so that it is verified once and not at each of its call sites; hence the
- * addresses as numbers. 0: written. */
-__noinline __weak int emit_file(u64 inode_address, u64 dentry_address, u64 mnt_address, u32 alias)
+ * addresses as numbers. `below`: see struct open_file. 0: written. */
+__noinline __weak int emit_file(u64 inode_address, u64 dentry_address, u64 mnt_address, u32 alias, u64 below)
 {
 	u32 zero = 0;
 	struct file_scratch *scratch = bpf_map_lookup_elem(&file_scratches, &zero);
 	void *ring = this_ring();
-	struct inode *inode = (void *)inode_address;
+	struct inode *inode = (void *)inode_address, *data = below ? (void *)below : inode;
 	struct dentry *dentry = (void *)dentry_address;
 
 	if (!scratch || !ring || scratch->busy) {
@@ -147,9 +157,13 @@ __noinline __weak int emit_file(u64 inode_address, u64 dentry_address, u64 mnt_a
 	record->magic = BPF_CORE_READ(inode, i_sb, s_magic);
 	record->mode = BPF_CORE_READ(inode, i_mode);
 	record->rdev = (record->mode & 00170000) == S_IFSOCK ? socket_facts(inode) : BPF_CORE_READ(inode, i_rdev);
-	record->flags = BPF_CORE_READ(inode, i_flags) & S_DAX ? WIRE_FILE_DAX : 0;
+	record->flags = BPF_CORE_READ(data, i_flags) & S_DAX ? WIRE_FILE_DAX : 0;
 	record->bytes = BPF_CORE_READ(inode, i_size);
-	record->reserved = 0;
+	record->below = 0;
+	if (below) {
+		record->below = BPF_CORE_READ(data, i_sb, s_magic);
+		record->rdev = BPF_CORE_READ(data, i_sb, s_dev);
+	}
 	__builtin_memset(record->fs, 0, sizeof(record->fs));
 	bpf_probe_read_kernel_str(record->fs, sizeof(record->fs), BPF_CORE_READ(inode, i_sb, s_type, name));
 	if (!mnt_address)
@@ -161,7 +175,7 @@ __noinline __weak int emit_file(u64 inode_address, u64 dentry_address, u64 mnt_a
 	} else if (dentry) {
 		if (!BPF_CORE_READ(dentry, d_hash.pprev) && BPF_CORE_READ(dentry, d_parent) != dentry)
 			record->flags |= WIRE_FILE_UNLINKED;
-		write_path(scratch, dentry, (void *)mnt_address);
+		write_path(scratch, dentry, mnt_address && !is_hidden((void *)mnt_address) ? (void *)mnt_address : NULL);
 	} else {
 		record->flags |= WIRE_FILE_PARTIAL_PATH;
 	}
@@ -183,13 +197,14 @@ __noinline __weak int emit_file(u64 inode_address, u64 dentry_address, u64 mnt_a
 	return failed ? -1 : 0;
 }
 
-/* The alias of a file, naming it in the stream at its first use; 0: no room (counted). */
-static __noinline u32 file_alias(struct inode *inode, struct dentry *dentry, struct vfsmount *mnt)
+/* The alias of a file, naming it in the stream at its first use; 0: no room (counted). `variant` and `below`: see
+ * struct open_file. */
+static __noinline u32 file_alias(struct inode *inode, struct dentry *dentry, struct vfsmount *mnt, u32 variant, u64 below)
 {
 	struct file_key key = {
 		.ino = BPF_CORE_READ(inode, i_ino),
 		.dev = BPF_CORE_READ(inode, i_sb, s_dev),
-		.generation = BPF_CORE_READ(inode, i_generation),
+		.generation = BPF_CORE_READ(inode, i_generation) ^ variant,
 	};
 	u32 *known = bpf_map_lookup_elem(&files, &key);
 	u32 alias;
@@ -205,7 +220,7 @@ static __noinline u32 file_alias(struct inode *inode, struct dentry *dentry, str
 		count_loss(WIRE_LOSS_FILES_FULL);
 		return 0;
 	}
-	if (emit_file((u64)inode, (u64)dentry, (u64)mnt, alias)) {
+	if (emit_file((u64)inode, (u64)dentry, (u64)mnt, alias, below)) {
 		bpf_map_delete_elem(&files, &key); /* named again at its next use */
 		return 0;
 	}

@@ -129,6 +129,7 @@ struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
+	void *mnt_ns;
 };
 struct path {
 	struct vfsmount *mnt;
@@ -137,6 +138,7 @@ struct path {
 struct file_system_type {
 	const char *name;
 };
+struct address_space;
 struct super_block {
 	u32 s_dev;
 	unsigned long s_magic;
@@ -150,6 +152,7 @@ struct inode {
 	u32 i_rdev;
 	s64 i_size;
 	u32 i_generation;
+	struct address_space *i_mapping;
 	unsigned int i_nlink;
 };
 struct file {
@@ -158,6 +161,10 @@ struct file {
 	struct path f_path;
 	s64 f_pos;
 	void *private_data;
+	void *f_op;
+};
+struct fuse_file {
+	u32 open_flags;
 };
 struct socket {
 	struct file *file;

@@ -28,7 +28,7 @@ static long read_vma(struct task_struct *task, struct vm_area_struct *vma, struc
 	facts->offset = facts->address - vma->vm_start + (vma->vm_pgoff << page_shift);
 	if (file)
 		facts->alias = file_alias(BPF_CORE_READ(file, f_inode), BPF_CORE_READ(file, f_path.dentry),
-					  BPF_CORE_READ(file, f_path.mnt));
+					  BPF_CORE_READ(file, f_path.mnt), 0, 0);
 	return 0;
 }
 
@@ -58,7 +58,7 @@ static __noinline __attribute__((unused)) int meet_mapping(struct thread_state *
 			state->flags |= WIRE_REQUEST_PRIVATE;
 		return 0;
 	}
-	state->file = file_alias(inode, NULL, NULL);
+	state->file = file_alias(inode, NULL, NULL, 0, 0);
 	return 0;
 }
 
@@ -66,7 +66,7 @@ static __noinline __attribute__((unused)) int meet_mapping(struct thread_state *
 static __noinline __attribute__((unused)) int meet_mapping_plain(struct thread_state *state, struct inode *inode)
 {
 	meet_file_fault(state);
-	state->file = file_alias(inode, NULL, NULL);
+	state->file = file_alias(inode, NULL, NULL, 0, 0);
 	return 0;
 }
 

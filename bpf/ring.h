@@ -60,7 +60,7 @@ static __always_inline void resolve_request(struct thread_state *request, struct
 			request->flags |= WIRE_REQUEST_FILE_UNKNOWN;
 		return;
 	}
-	request->open_flags = read_field(struct file, file, f_flags);
+	request->open_flags = read_field(struct file, file, f_flags) | known->open_flags;
 	request->file = known->alias;
 	request->known[slot] = *known;
 }

@@ -96,7 +96,7 @@ static __always_inline int learn_loop(struct request *rq)
 	known = bpf_map_lookup_elem(&loops, &dev);
 	if (!now.inode || (known && known->inode == now.inode && known->offset == now.offset && known->flags == now.flags))
 		return 0;
-	alias = file_alias((struct inode *)now.inode, BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt));
+	alias = file_alias((struct inode *)now.inode, BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt), 0, 0);
 	record = alias ? reserve(sizeof(*record), WIRE_DEVICE, bpf_ktime_get_ns(), WIRE_LOSS_RING_NAME) : NULL;
 	if (!record)
 		return 0;

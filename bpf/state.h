@@ -68,10 +68,11 @@ struct known_file {
 	u64 ino;
 	u32 alias; /* 0: none */
 	u32 dev;
-	u32 stacked; /* overlayfs: the pages belong to another inode */
-	u32 unwanted; /* a filter by path excludes it, as far as was known after so many verdicts: */
+	u16 stacked; /* overlayfs: the pages belong to another inode */
+	u16 unwanted; /* a filter by path excludes it, as far as was known after so many verdicts: */
 	u32 verdicts;
-	u32 unused;
+	u32 open_flags; /* besides the file's own */
+	u32 mark; /* see struct open_file */
 };
 #define KNOWN_FILES 4 /* a power of two */
 #define KNOWN_TARGET KNOWN_FILES

@@ -229,7 +229,7 @@ static __noinline void resolve_fixed(struct thread_state *request, struct thread
 		return;
 	}
 	meet_file(thread, known, file);
-	request->open_flags = BPF_CORE_READ((struct file *)file, f_flags);
+	request->open_flags = BPF_CORE_READ((struct file *)file, f_flags) | known->open_flags;
 	request->file = known->alias;
 	request->known[slot] = *known;
 	request->fd = -1;

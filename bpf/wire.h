@@ -106,13 +106,13 @@ struct wire_file {
 	__u64 ino;
 	__u32 generation;
 	__u32 magic; /* super block magic */
-	__u32 rdev;  /* of a device file; of a socket: WIRE_SOCKET(family, type, protocol) */
+	__u32 rdev;  /* of a device file; of a socket: WIRE_SOCKET(family, type, protocol); with `below`: dev of its super block */
 	__u16 mode;  /* inode mode: type and permissions */
-	__u16 flags; /* WIRE_FILE_* */
+	__u16 flags; /* WIRE_FILE_*; DAX: that of the file with the data */
 	__u64 bytes; /* inode size */
 	char fs[WIRE_FS_BYTES];
 	__u32 path_bytes;
-	__u32 reserved;
+	__u32 below; /* overlayfs: magic of the file system that has the data; 0: not known */
 	char path[]; /* path_bytes, then zeros up to a multiple of 8 */
 };
 
@@ -146,7 +146,7 @@ struct wire_request {
 	__u64 requested;   /* bytes asked for, or WIRE_UNKNOWN */
 	__u64 buffer;	   /* user address of the data (its first segment), or of the fault */
 	__u32 file;	   /* alias, 0: none */
-	__u32 open_flags;  /* struct file f_flags: O_DIRECT, O_APPEND, O_DSYNC, ... */
+	__u32 open_flags;  /* struct file f_flags: O_DIRECT (also of FUSE without page cache), O_APPEND, O_DSYNC, ... */
 	__s32 fd;	   /* -1: none */
 	__u32 call_flags;  /* RWF_* of preadv2/pwritev2, SYNC_FILE_RANGE_*, MS_*, MSG_*, SPLICE_F_* */
 	__u16 op;	   /* enum wire_op */

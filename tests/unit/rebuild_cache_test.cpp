@@ -276,6 +276,65 @@ TEST(RebuildCache, block_device_is_read_through_its_own_page_cache) {
   EXPECT_EQ(ledger.transfer_of(id).file, 1u);
 }
 
+TEST(RebuildCache, a_file_that_is_copied_up_has_its_pages_elsewhere) {
+  Story story;
+  const auto file = story.file("/merged/a", kOverlay);
+  for (const uint64_t ino : {4711, 4712}) {
+    auto read = story.call(WIRE_OP_PREAD64, file).at(0, kPage);
+    read.adds_of({0, ino, kDisk + 1}, 0, 1);
+    read.returns(kPage);
+  }
+  for (const uint32_t request : {1, 2}) EXPECT_EQ(story.told().request_of(request).miss_bytes, kPage);
+}
+
+TEST(RebuildCache, what_a_move_adds_to_its_target_is_no_miss_of_an_overlay) {
+  Story story;
+  const auto source = story.file("/merged/a", kOverlay);
+  const auto target = story.file("/merged/b", kOverlay);
+  auto read = story.call(WIRE_OP_PREAD64, source).at(0, kPage);
+  read.adds_of({0, 4711, kDisk + 1}, 0, 1);
+  read.returns(kPage);
+  auto move = story.call(WIRE_OP_SENDFILE, source).at(0, kPage).to(target, 0);
+  move.adds_of({0, 4712, kDisk + 1}, 0, 1);
+  move.returns(kPage);
+  EXPECT_EQ(story.told().request_of(2).cache, CacheOutcome::kHit);
+}
+
+TEST(RebuildCache, an_overlay_is_what_lies_below_it) {
+  Story story;
+  const auto file = story.file("/merged/a", kOverlayOnTmpfs);
+  story.call(WIRE_OP_PREAD64, file).at(0, kPage).returns(kPage);
+  const Ledger& ledger = story.told();
+  EXPECT_EQ(ledger.request_of(1).path, Path::kMemory);
+  EXPECT_EQ(ledger.request_of(1).cache, CacheOutcome::kNone);
+  EXPECT_EQ(ledger.files.at(0).kind, FileKind::kMemory);
+  EXPECT_EQ(ledger.files.at(0).filesystem, "overlay");
+}
+
+TEST(RebuildCache, metadata_of_the_disk_below_an_overlay_is_no_miss) {
+  Story story;
+  FileSpec spec = kOverlay;
+  spec.below = 0xef53;
+  spec.rdev = kDisk + 1;
+  const auto file = story.file("/merged/a", spec);
+  auto read = story.call(WIRE_OP_PREAD64, file).at(0, kPage);
+  read.adds_of({0, kDisk, 9}, 0, 1);  // dev 9: of the file system that holds block devices
+  read.returns(kPage);
+  EXPECT_EQ(story.told().request_of(1).miss_bytes, 0u);
+}
+
+TEST(RebuildCache, huge_pages_enter_no_page_cache_that_could_be_missed) {
+  Story story;
+  const auto file = story.file("/huge/a", kHugetlbfs);
+  auto fault = story.call(WIRE_OP_PAGE_FAULT, file).at(0, kPage);
+  fault.adds(0, 512);
+  fault.ends(0, 0);
+  const Ledger& ledger = story.told();
+  EXPECT_EQ(ledger.request_of(1).miss_bytes, 0u);
+  EXPECT_EQ(ledger.request_of(1).readahead_bytes, 0u);
+  EXPECT_EQ(hop_bytes(ledger.request_of(1), HopKind::kMap, Endpoint::kKernel, Endpoint::kUser), kPage);
+}
+
 TEST(RebuildCache, tmpfs_is_memory_and_never_the_page_cache) {
   Story story;
   const auto file = story.file("/dev/shm/a", kTmpfs);

@@ -70,6 +70,7 @@ TEST(RebuildMove, what_has_no_pages_fills_some_by_copying) {
   const Request direct = moved(WIRE_OP_SPLICE, {}, kPipe, kODirect);
   EXPECT_EQ(direct.cpu_copies, 0u) << "the device fills them";
   EXPECT_EQ(direct.path, Path::kDirect);
+  EXPECT_EQ(handed_on(direct, Endpoint::kKernel, Endpoint::kPipe), kBytes) << "pages of no page cache";
 }
 
 TEST(RebuildMove, vmsplice_gives_pages_and_takes_copies) {
@@ -87,6 +88,16 @@ TEST(RebuildMove, extents_that_two_files_share_are_no_copy) {
   const Request shared = moved(WIRE_OP_COPY_FILE_RANGE, kXfs, kXfs);
   EXPECT_EQ(shared.cpu_copies, 0u);
   EXPECT_EQ(handed_on(shared, Endpoint::kDevice, Endpoint::kDevice), kBytes);
+  EXPECT_EQ(shared.cache, CacheOutcome::kBypass) << "nothing was taken out of the page cache";
+  EXPECT_EQ(shared.cache_hit_bytes(), 0u);
+  Story story;
+  const auto source = story.file("/from", kXfs);
+  const auto target = story.file("/to", kXfs);
+  story.call(WIRE_OP_COPY_FILE_RANGE, source).at(0, 100).to(target, 100).returns(100);
+  EXPECT_EQ(story.told().request_of(1).cpu_copy_bytes, 100u) << "no whole block: into a page that was dirty already";
+}
+
+TEST(RebuildMove, dirty_pages_of_the_target_tell_of_a_copy) {
   Story story;
   const auto source = story.file("/from", kXfs);
   const auto target = story.file("/to", kXfs);

@@ -244,6 +244,7 @@ NamedFile Story::file(std::string_view path, FileSpec spec) {
   record.rdev = spec.rdev;
   record.mode = spec.mode;
   record.flags = spec.flags;
+  record.below = spec.below;
   std::strncpy(record.fs, spec.fs, sizeof record.fs - 1);
   record.path_bytes = static_cast<uint32_t>(components.size());
   std::memcpy(words.data(), &record, sizeof record);

@@ -31,6 +31,7 @@ struct FileSpec {
   uint32_t generation = 1;
   uint32_t rdev = 0;
   uint16_t flags = 0;
+  uint32_t below = 0;  // overlayfs: magic of the file system with the data
 };
 inline constexpr FileSpec kTmpfs{0100644, 0x01021994, "tmpfs", 23};
 inline constexpr FileSpec kSocket{0140777, 0x534f434b, "sockfs", 8};
@@ -42,6 +43,8 @@ inline constexpr FileSpec kDevNull{0020666, 0x01021994, "devtmpfs", 6, 0, 1, 1u 
 inline constexpr FileSpec kDevRandom{0020666, 0x01021994, "devtmpfs", 6, 0, 1, 1u << 20 | 9};
 inline constexpr FileSpec kPipe{0010600, 0x50495045, "pipefs", 14};
 inline constexpr FileSpec kOverlay{0100644, 0x794c7630, "overlay", 40};
+inline constexpr FileSpec kOverlayOnTmpfs{0100644, 0x794c7630, "overlay", 40, 0, 1, 23, 0, 0x01021994};
+inline constexpr FileSpec kHugetlbfs{0100644, 0x958458f6, "hugetlbfs", 15};
 
 struct NamedFile {
   uint32_t alias = 0;

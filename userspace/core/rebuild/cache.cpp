@@ -15,13 +15,16 @@ ByteRange bytes_of_run(const wire_page_run& run, uint64_t page) {
 }
 
 // On an overlay the pages belong to a file of another super block, which no record names: it is the
-// one whose pages were added where the request read.
+// one whose pages were added where the request read; another one once the file has been copied up.
 bool is_of_file(RebuildState& s, const wire_page_run& run, const FileState* file,
-                const ByteRange& run_bytes, const ByteRange& asked) {
+                const ByteRange& run_bytes, const ByteRange& asked, OpFamily of) {
   if (file == nullptr) return true;
   if (file->kind == FileKind::kBlock) return run.ino == file->rdev;
   if (!file->overlay) return run.ino == file->ino && run.dev == file->dev;
-  if (file->cache != kNone32) return s.dirty.find_cache(run.dev, run.ino) == file->cache;
+  const bool known = file->cache != kNone32;
+  if (known && s.dirty.find_cache(run.dev, run.ino) == file->cache) return true;
+  if (known && of == OpFamily::kMove) return false;  // the target's
+  if (file->rdev != 0 && file->rdev != run.dev) return false;  // metadata, through the block device
   return length(overlap(run_bytes, asked)) > 0;
 }
 
@@ -65,13 +68,14 @@ void on_pages(RebuildState& s, HeldRequest& held, const wire_page_run& run) {
 CacheVerdict judge_cache(RebuildState& s, const wire_request_detail& record,
                          const HeldRequest& held, FileState* file) {
   CacheVerdict verdict;
+  if (file != nullptr && !uses_page_cache(*file)) return verdict;  // pages of hugetlbfs enter its own
   const ByteRange asked = asked_range(record.request, s.context.page_size);
   const bool whole_pages = family(record.request.op) == OpFamily::kFault;
   const ByteRange asked_pages{s.page_begin(asked.begin), s.page_end(asked.end)};
   for (const wire_page_run& run : held.runs) {
     const ByteRange bytes = bytes_of_run(run, s.context.page_size);
-    if (!is_of_file(s, run, file, bytes, asked_pages)) continue;
-    if (file != nullptr && file->overlay && file->cache == kNone32) {
+    if (!is_of_file(s, run, file, bytes, asked_pages, family(record.request.op))) continue;
+    if (file != nullptr && file->overlay) {
       file->cache = s.dirty.add_cache(run.dev, run.ino, file->id);
     }
     verdict.added = true;

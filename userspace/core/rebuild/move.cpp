@@ -40,8 +40,11 @@ bool is_file(const FileState& file) {
 }
 
 // copy_file_range on a file system that can let two files share their blocks: no page of the target
-// became dirty and nothing was read, so nothing was copied.
+// became dirty and nothing was read, so nothing was copied. Blocks are shared whole (generic_remap_checks).
 bool shared_extents(const wire_request_detail& record, const FileState& target) {
+  constexpr uint64_t kSmallestBlock = 512;
+  for (const uint64_t offset : {record.request.offset, record.to_offset})
+    if (offset != WIRE_UNKNOWN && offset % kSmallestBlock != 0) return false;
   return record.request.op == WIRE_OP_COPY_FILE_RANGE && can_share_extents(target.magic) &&
          record.dirtied_bytes == 0 && record.added_bytes == 0;
 }
@@ -53,8 +56,8 @@ Step vmsplice_step(const wire_request& request) {
 }
 
 // The last leg: from pages that `source` handed out, or that were filled from it.
-Step arrival(const wire_request_detail& record, const FileState& source, const FileState& target) {
-  const Endpoint from = endpoint_of(source);
+Step arrival(const wire_request_detail& record, const FileState& source, const FileState& target, bool direct) {
+  const Endpoint from = direct ? Endpoint::kKernel : endpoint_of(source);  // pages made for it (copy_splice_read)
   if (shared_extents(record, target))
     return {HopKind::kRef, Endpoint::kDevice, Endpoint::kDevice, Evidence::kInferred};
   if (target.storage == Storage::kSocket) {
@@ -98,7 +101,7 @@ void add_hops(RebuildState& s, const wire_request_detail& record, const FileStat
     add_step(s, {HopKind::kCpuCopy, endpoint_of(source), Endpoint::kPipe, Evidence::kDerived},
              moved);
   }
-  if (target.storage != Storage::kNone) add_step(s, arrival(record, source, target), moved);
+  if (target.storage != Storage::kNone) add_step(s, arrival(record, source, target, direct), moved);
   s.request.path = direct                    ? Path::kDirect
                    : s.request.cpu_copies > 0 ? path_of_copy(source, target)
                                               : Path::kZeroCopy;
@@ -123,7 +126,8 @@ void fill_move(RebuildState& s, const wire_request_detail& record, const HeldReq
     wire_request_detail of_source = record;  // without the pages that the target got
     if (!verdict.added) of_source.added_bytes = of_source.bios = 0;
     const bool direct = is_direct(s, request, file);
-    r.cache = direct ? CacheOutcome::kBypass : outcome_of(of_source, held, verdict, moved);
+    const bool shared = target != nullptr && shared_extents(record, *target);
+    r.cache = direct || shared ? CacheOutcome::kBypass : outcome_of(of_source, held, verdict, moved);
   }
   if (moved == 0) return;
   if (file == nullptr || (target == nullptr && !of_memory)) {

@@ -132,10 +132,13 @@ std::string_view Names::comm(uint32_t tgid, uint32_t tid) {
 }
 
 Result<FileState*> Names::file(const wire_file& record, bool& is_new) {
-  const FileKind kind = file_kind(record.mode, record.magic);
+  // On an overlay the file system below it decides.
+  const uint32_t magic = record.below != 0 ? record.below : record.magic;
+  const FileKind kind = file_kind(record.mode, magic);
   const std::string path = name_of(record, kind);
   Identity identity{uint64_t{record.dev} << 32 | record.generation, record.ino, 0};
   if (is_anon_inode(record.magic)) identity.name = std::hash<std::string>{}(path) | 1;
+  if (record.below != 0) identity.name = record.below;
 
   forgotten_caches_.clear();
   const uint32_t* known = identities_.find(identity);
@@ -160,12 +163,12 @@ Result<FileState*> Names::file(const wire_file& record, bool& is_new) {
 
   const bool dax = (record.flags & WIRE_FILE_DAX) != 0;
   state.id = ++last_file_id_;
-  state.storage = storage_of(record.mode, record.magic, dax, record.rdev);
+  state.storage = storage_of(record.mode, magic, dax, record.rdev);
   state.kind = kind;
   state.overlay = is_overlay(record.magic);
   state.dev = record.dev;
   state.ino = record.ino;
-  state.magic = record.magic;
+  state.magic = magic;
   state.rdev = record.rdev;
 
   File file;

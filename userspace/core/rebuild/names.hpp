@@ -26,8 +26,8 @@ struct FileState {
   bool overlay = false;  // its pages belong to a file of another super block
   uint32_t dev = 0;
   uint64_t ino = 0;
-  uint32_t magic = 0;  // of the super block
-  uint32_t rdev = 0;   // of a socket: WIRE_SOCKET
+  uint32_t magic = 0;  // of the super block; on an overlay, of the one below
+  uint32_t rdev = 0;   // of a socket: WIRE_SOCKET; on an overlay: the dev below, 0: not known
   uint32_t cache = kNone32;  // its page cache in DirtyPages, kNone32: none, or not known yet
   uint32_t aliases = 0;      // that mean it; with the last, it is forgotten
 };
@@ -72,7 +72,8 @@ class Names {
   struct ThreadState {
     char comm[WIRE_COMM_BYTES] = {};
   };
-  // An anonymous inode is shared by all of its kind: only the name tells them apart.
+  // An anonymous inode is shared by all of its kind: only the name tells them apart. A file of an overlay is another
+  // one once it has been copied up to another file system.
   struct Identity {
     uint64_t dev_generation = 0;
     uint64_t ino = 0;
