@@ -2,7 +2,8 @@
 
 A cell is SERIES[:SETUP[:PARTS]]: 6.1, 6.12:swiotlb, newest:iommu, 6.1:plain:object,ledger. Kernels come from Debian (fetch,
 prepare) and stay in the cache. Every guest gets the same disks behind different drivers; what is done on
-them and what must be seen is in ledger.py, faults.py, copies.py, net.py, odd.py, stack.py and lab.py. Tells a Tally; prints no sum.
+them and what must be seen is in ledger.py, faults.py, copies.py, net.py, odd.py, stack.py, stores.py and lab.py. Tells a Tally;
+prints no sum.
 """
 import concurrent.futures
 import json
@@ -19,6 +20,7 @@ import ledger
 import net
 import odd
 import stack
+import stores
 from traces import Trace
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -78,6 +80,10 @@ class Cell:
         for part, disks in (("odd", odd.DISKS), ("stack", stack.DISKS)):
             for disk in disks.values() if part in self.parts else ():
                 command += ["--disk", disk]
+        for disk in stores.DISKS if "stores" in self.parts else ():
+            command += ["--disk", f"{disk},{large_blank()}"]
+        if "stores" in self.parts:
+            command += ["--append", stores.MEMMAP]
         vmlinux = CACHE / "kernel" / self.series / "vmlinux"
         command += ["--", HERE / "guest_test", self.build, vmlinux, self.parts, *ledger.DISKS]
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", cwd=ROOT)
@@ -128,6 +134,11 @@ class Cell:
         trace = self.trace("stack", printed["stack"])
         for case in stack.cases(trace, version(self.series)) if trace else ():
             self.tell(case.wrong, "stack", *case.columns())
+
+    def judge_stores(self, printed):
+        trace = self.trace("stores", printed["stores"])
+        for group, case in stores.cases(trace, version(self.series), "".join(printed["lent"])) if trace else ():
+            self.tell(case.wrong, group, *case.columns())
 
     def judge_object(self, printed):
         """The loader's own verdicts: a refused program is a failure, an absent tracepoint is not."""
@@ -222,6 +233,14 @@ def make_disk():
     subprocess.run(["mke2fs", "-q", "-t", "ext4", "-b", "4096", "-d", tree, unfinished], check=True)
     shutil.rmtree(tree)
     unfinished.rename(image)
+    return image
+
+
+def large_blank():
+    """Zeros; each guest writes to a throw-away copy."""
+    image = CACHE / f"blank-{stores.IMAGE_MIB}"
+    with open(image, "ab") as blank:
+        blank.truncate(stores.IMAGE_MIB << 20)
     return image
 
 
