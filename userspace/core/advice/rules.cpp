@@ -129,7 +129,8 @@ void probable_stream(const std::string& name, const AccessFacts& f, const char* 
                           fmt::format("{} {} of 4096 bytes with one buffer look like a buffered stream: {} of {} are "
                                       "probably copied once more in user space (inferred; not in the ledger)",
                                       f.streamed, verb, in_units(f.streamed_bytes), name),
-                          "iohops record --stdio measures it for the C library; a larger buffer (setvbuf(3)) saves calls, requests "
+                          "iohops record --stdio tells and measures it for the C library (a buffer of the program's own looks the "
+                          "same); a larger buffer (setvbuf(3)) saves calls, requests "
                           "as large as the buffer save the copy",
                           f.streams.list());
   one.saves_mode_switches = (f.streamed - std::min(f.streamed, large_requests(f.streamed_bytes))) * 2;
