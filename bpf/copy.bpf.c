@@ -12,11 +12,9 @@
  * kretprobe) for kernels that refuse the first or have no type information of the function.
  *
  * Not seen: copy_to_user and copy_from_user (inline: procfs, eventfd), TCP's sendmsg, UDP datagrams in
- * one piece, the buffered write of btrfs, DAX (dax_iomap_rw counts the zeros of holes, which are no
- * copy), and what skb_copy_ubufs does to a MSG_ZEROCOPY over loopback (it runs in the softirq that receives, and
- * loopback_xmit has taken the sender's name off the packet). These stay derived.
+ * one piece, the buffered write of btrfs. These stay derived.
  */
-#include "track.h"
+#include "socket.h"
 
 struct iov_iter {
 	u8 iter_type;
@@ -136,14 +134,18 @@ static __always_inline int at_return(u32 hook, enum report report, s64 result)
 }
 
 #if defined(__TARGET_ARCH_x86)
+#define argument_0(regs) ((regs)->di)
 #define argument_1(regs) ((regs)->si)
 #define argument_2(regs) ((regs)->dx)
 #define argument_3(regs) ((regs)->cx)
+#define argument_4(regs) ((regs)->r8)
 #define returned(regs) ((regs)->ax)
 #else
+#define argument_0(regs) ((regs)->regs[0])
 #define argument_1(regs) ((regs)->regs[1])
 #define argument_2(regs) ((regs)->regs[2])
 #define argument_3(regs) ((regs)->regs[3])
+#define argument_4(regs) ((regs)->regs[4])
 #define returned(regs) ((regs)->regs[0])
 #endif
 
@@ -178,3 +180,66 @@ COPY_HOOK(copy_pipe, anon_pipe_read, WIRE_COPY_PIPE_OUT, 1, REPORT_SUM, 2)
 /* Sockets: what is received (TCP, unix, UDP in pieces), what is sent (unix). */
 COPY_HOOK(copy_skb, skb_copy_datagram_iter, WIRE_COPY_SOCKET_OUT, 2, REPORT_ALL, 4)
 COPY_HOOK(copy_skb_in, skb_copy_datagram_from_iter, WIRE_COPY_SOCKET_IN, 2, REPORT_ALL, 4)
+/* Persistent memory without page cache (DAX). Their caller, dax_iomap_rw, counts the zeros of holes, too, which are no
+ * copy. */
+COPY_HOOK(copy_dax, dax_copy_to_iter, WIRE_COPY_DAX_OUT, 4, REPORT_SUM, 5)
+COPY_HOOK(copy_dax_in, dax_copy_from_iter, WIRE_COPY_DAX_IN, 4, REPORT_SUM, 5)
+
+struct sk_buff {
+	unsigned int data_len;
+	unsigned int end;
+	unsigned char *head;
+	struct sock *sk;
+	char cb[48];
+} __attribute__((preserve_access_index));
+struct skb_shared_info {
+	void *destructor_arg;
+} __attribute__((preserve_access_index));
+
+/* The bytes of a packet if they are what the thread's open request lent with MSG_ZEROCOPY. A receiver on this machine
+ * gets copies (skb_orphan_frags_rx), made in the softirq that delivers them: as a rule on top of the sender, before
+ * its call returns. By then loopback_xmit has taken the sender's name off the packet, but the notification that it
+ * holds is a buffer of the socket's (msg_zerocopy_realloc). io_uring's is not; that stays derived. */
+static __always_inline u64 lent_bytes(struct thread_state *state, struct sk_buff *skb)
+{
+	const struct known_file *known = &state->known[state->fd & (KNOWN_FILES - 1)];
+	struct skb_shared_info *shared = (void *)BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, end);
+	struct sk_buff *notice = BPF_CORE_READ(shared, destructor_arg) - bpf_core_field_offset(struct sk_buff, cb);
+	u64 sk = known->alias == state->file ? socket_of((struct inode *)known->inode) : 0;
+
+	return sk && (u64)BPF_CORE_READ(notice, sk) == sk ? BPF_CORE_READ(skb, data_len) : 0;
+}
+
+SEC("?fexit/skb_copy_ubufs") int copy_lent(u64 *ctx)
+{
+	struct thread_state *state = copying_thread(bpf_get_current_pid_tgid());
+	u64 failed = 0;
+
+	if (!state)
+		return 0;
+	bpf_get_func_ret(ctx, &failed);
+	if (!(s32)failed)
+		state->copied += lent_bytes(state, (struct sk_buff *)ctx[0]);
+	return 0;
+}
+
+SEC("?kprobe/skb_copy_ubufs") int kcopy_lent(struct pt_regs *regs)
+{
+	struct thread_state *state = copying_thread(bpf_get_current_pid_tgid());
+
+	if (state && !state->copying)
+		state->copy_argument = lent_bytes(state, (struct sk_buff *)argument_0(regs));
+	return 0;
+}
+
+SEC("?kretprobe/skb_copy_ubufs") int rcopy_lent(struct pt_regs *regs)
+{
+	struct thread_state *state = copying_thread(bpf_get_current_pid_tgid());
+
+	if (!state || state->copying)
+		return 0;
+	if (!(s32)returned(regs))
+		state->copied += state->copy_argument;
+	state->copy_argument = 0;
+	return 0;
+}

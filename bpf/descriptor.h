@@ -118,6 +118,15 @@ static __noinline __attribute__((unused)) void resolve_target(struct thread_stat
 	touch(state); /* its record has a detail */
 }
 
+/* A veth hands its packets to another of this machine. */
+static __always_inline bool is_veth(struct net_device *dev)
+{
+	char kind[8] = {};
+
+	bpf_probe_read_kernel_str(kind, sizeof(kind), BPF_CORE_READ(dev, rtnl_link_ops, kind));
+	return *(u64 *)kind == ('v' | 'e' << 8 | 't' << 16 | 'h' << 24);
+}
+
 /* MSG_ZEROCOPY is a wish: without SO_ZEROCOPY, or where the device takes no lists of pages, the stack
  * copies at once; where the packet is handed to a local receiver, later (skb_orphan_frags_rx).
  * `asked_for`: io_uring's own operations need no SO_ZEROCOPY. */
@@ -131,8 +140,12 @@ static __always_inline void judge_zero_copy(struct thread_state *state, bool ask
 	    !(BPF_CORE_READ(sk, sk_route_caps) & NETIF_F_SG))
 		return;
 	state->flags |= WIRE_REQUEST_ZEROCOPY;
-	if (BPF_CORE_READ(sk, sk_dst_cache, dev, flags) & IFF_LOOPBACK)
+	struct net_device *dev = BPF_CORE_READ(sk, sk_dst_cache, dev);
+
+	if (BPF_CORE_READ(dev, flags) & IFF_LOOPBACK)
 		state->flags |= WIRE_REQUEST_LOOPBACK;
+	else if (is_veth(dev))
+		state->flags |= WIRE_REQUEST_VETH;
 }
 
 #endif /* IOHOPS_DESCRIPTOR_H */

@@ -40,9 +40,13 @@ struct sock {
 	u64 sk_route_caps;
 	struct dst_entry *sk_dst_cache;
 } __attribute__((preserve_access_index));
+struct rtnl_link_ops {
+	const char *kind;
+} __attribute__((preserve_access_index));
 struct net_device {
 	int ifindex;
 	unsigned int flags;
+	const struct rtnl_link_ops *rtnl_link_ops;
 } __attribute__((preserve_access_index));
 struct socket_alloc {
 	struct socket socket;

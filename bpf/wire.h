@@ -133,6 +133,7 @@ enum {
 	WIRE_REQUEST_TO_DIRECT = 2048,	/* sendfile and its kin: the target is open with O_DIRECT */
 	WIRE_REQUEST_MULTISHOT = 4096,	/* io_uring: one completion of several of the same submission */
 	WIRE_REQUEST_COPY_MISSED = 8192, /* of a copy function, the entry was seen or the return, not both */
+	WIRE_REQUEST_VETH = 16384, /* MSG_ZEROCOPY: the socket's route is a veth */
 };
 
 /* One request, written when it ended: header.time_ns is the end. A page-cache hit needs no more. */

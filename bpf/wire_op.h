@@ -73,7 +73,10 @@ enum wire_copy_hook {
 	WIRE_COPY_PIPE_OUT = 8, /* anon_pipe_read */
 	WIRE_COPY_SOCKET_OUT = 9, /* skb_copy_datagram_iter */
 	WIRE_COPY_SOCKET_IN = 10, /* skb_copy_datagram_from_iter */
-	WIRE_COPY_HOOKS = 11,
+	WIRE_COPY_DAX_OUT = 11, /* dax_copy_to_iter */
+	WIRE_COPY_DAX_IN = 12, /* dax_copy_from_iter */
+	WIRE_COPY_LENT = 13, /* skb_copy_ubufs */
+	WIRE_COPY_HOOKS = 14,
 };
 
 #endif /* IOHOPS_WIRE_OP_H */

@@ -26,6 +26,49 @@ TEST(RebuildCopy, a_hit_that_was_reported_whole_is_measured) {
   EXPECT_EQ(story.counters().copies_in_doubt, 0u);
 }
 
+TEST(RebuildCopy, persistent_memory_is_measured_and_its_holes_are_not) {
+  FileSpec spec;
+  spec.flags = WIRE_FILE_DAX;
+  for (const uint64_t reported : {k64K, kPage}) {  // the rest was a hole: zeros are no copy
+    Story story(measuring());
+    const auto file = story.file("/pmem/a", spec);
+    story.call(WIRE_OP_PREAD64, file).at(0, k64K).copied(reported).returns(static_cast<int64_t>(k64K));
+    const Request& r = story.told().request_of(1);
+    EXPECT_EQ(r.cpu_copy_bytes, reported);
+    EXPECT_EQ(r.hops.front().evidence, Evidence::kMeasured);
+    EXPECT_EQ(r.path, Path::kMemory);
+    EXPECT_EQ(story.counters().copies_in_doubt, 0u);
+  }
+}
+
+TEST(RebuildCopy, what_was_lent_is_measured_if_all_of_it_was_copied_within_the_call) {
+  constexpr uint32_t kMsgZerocopy = 0x4000000;
+  struct Case {
+    uint16_t route;
+    uint64_t reported, copied;
+    Evidence evidence;
+  };
+  for (const Case& c : {Case{WIRE_REQUEST_LOOPBACK, k64K, k64K, Evidence::kMeasured},
+                        Case{WIRE_REQUEST_LOOPBACK, kPage, k64K, Evidence::kDerived},  // the rest came later
+                        Case{WIRE_REQUEST_LOOPBACK, 0, k64K, Evidence::kDerived},
+                        Case{WIRE_REQUEST_VETH, 0, k64K, Evidence::kInferred},
+                        Case{0, k64K, k64K, Evidence::kMeasured}}) {  // a card, and a sniffer
+    Story story(measuring());
+    const auto socket = story.file("socket:[1]", kTcp);
+    auto send = story.call(WIRE_OP_SENDTO, socket).at(WIRE_UNKNOWN, k64K).called_with(kMsgZerocopy);
+    send.copied(c.reported).ends(static_cast<int64_t>(k64K), static_cast<uint16_t>(WIRE_REQUEST_ZEROCOPY | c.route));
+    const Request& r = story.told().request_of(1);
+    EXPECT_EQ(hop_bytes(r, HopKind::kRef, Endpoint::kUser, Endpoint::kSocket), k64K);
+    ASSERT_EQ(r.cpu_copy_bytes, c.copied);
+    for (const Hop& hop : r.hops) {
+      if (hop.kind == HopKind::kCpuCopy) {
+        EXPECT_EQ(hop.evidence, c.evidence);
+      }
+    }
+    EXPECT_EQ(story.counters().copies_in_doubt, 0u);
+  }
+}
+
 TEST(RebuildCopy, where_nothing_is_hooked_the_report_is_not_believed) {
   Story story;
   const auto file = story.file("/data/a");

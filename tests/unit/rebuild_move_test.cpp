@@ -172,7 +172,9 @@ TEST(RebuildMessage, zero_copy_is_a_wish) {
     uint64_t copied, handed_on;
   };
   constexpr uint16_t kLocal = WIRE_REQUEST_ZEROCOPY | WIRE_REQUEST_LOOPBACK;
-  for (const Case& c : {Case{0, 9000, 0}, Case{WIRE_REQUEST_ZEROCOPY, 0, 9000}, Case{kLocal, 9000, 9000}}) {
+  constexpr uint16_t kVeth = WIRE_REQUEST_ZEROCOPY | WIRE_REQUEST_VETH;
+  for (const Case& c : {Case{0, 9000, 0}, Case{WIRE_REQUEST_ZEROCOPY, 0, 9000}, Case{kLocal, 9000, 9000},
+                        Case{kVeth, 9000, 9000}}) {
     Story story;
     const auto socket = story.file("socket:[1]", kTcp);
     story.call(WIRE_OP_SENDTO, socket).at(WIRE_UNKNOWN, 9000).called_with(kMsgZerocopy).ends(9000, c.flags);

@@ -54,6 +54,7 @@ constexpr std::string_view kIter = "struct kiocb *, struct iov_iter *";
 constexpr std::string_view kIterOfFile = "_, struct iov_iter *";  // a struct file up to 6.0
 constexpr std::string_view kIterOnTop = "struct kiocb *, struct iov_iter *, ssize_t";
 constexpr std::string_view kSocketPart = "_, int, struct iov_iter *, int";
+constexpr std::string_view kDaxPart = "struct dax_device *, _, _, size_t, struct iov_iter *";
 
 // Those of a tracepoint stand in for each other.
 constexpr ProgramSpec hook(std::string_view program, std::string_view tracepoint,
@@ -386,6 +387,9 @@ constexpr ProgramSpec kPrograms[] = {
     COPY_HOOKS("copy_pipe", "anon_pipe_read", kIter, WIRE_COPY_PIPE_OUT),
     COPY_HOOKS("copy_skb", "skb_copy_datagram_iter", kSocketPart, WIRE_COPY_SOCKET_OUT),
     COPY_HOOKS("copy_skb_in", "skb_copy_datagram_from_iter", kSocketPart, WIRE_COPY_SOCKET_IN),
+    COPY_HOOKS("copy_dax", "dax_copy_to_iter", kDaxPart, WIRE_COPY_DAX_OUT),
+    COPY_HOOKS("copy_dax_in", "dax_copy_from_iter", kDaxPart, WIRE_COPY_DAX_IN),
+    COPY_HOOKS("copy_lent", "skb_copy_ubufs", "struct sk_buff *", WIRE_COPY_LENT),
 };
 
 }  // namespace

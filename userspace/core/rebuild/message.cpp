@@ -56,6 +56,8 @@ Copy message_copy(RebuildState& s, const wire_request_detail& record, const File
   s.request.path = Path::kZeroCopy;
   // A local receiver gets no foreign pages: they are copied on the way (skb_orphan_frags_rx).
   if ((request.flags & WIRE_REQUEST_LOOPBACK) != 0) return derived;
+  // Nor does what receives from a veth, but for a bridge that hands them to a card.
+  if ((request.flags & WIRE_REQUEST_VETH) != 0) return {derived.bytes, Evidence::kInferred};
   return {0, Evidence::kObserved};
 }
 

@@ -142,6 +142,12 @@ Copy measured_copy(RebuildState& s, const wire_request_detail& record, const Fil
     bytes = static_cast<uint64_t>(std::max<int64_t>(request.result, 0));
   else if ((request.flags & WIRE_REQUEST_DETAIL) != 0)
     bytes = record.copied_bytes;
+  // What a receiver on this machine makes the kernel copy can come after the call: less than all
+  // proves nothing. Where no copy was expected, one is a finding and not a doubt (a sniffer).
+  if ((request.flags & WIRE_REQUEST_ZEROCOPY) != 0) {
+    const bool all = bytes > 0 && bytes >= derived.bytes;
+    return all ? Copy{bytes, Evidence::kMeasured, false} : derived;
+  }
   // A write can be buffered by a function that nobody hooks (btrfs).
   if (bytes == 0 && family(request.op) == OpFamily::kWrite) return derived;
   // procfs, drivers and FUSE in direct mode also copy where nobody can look.
