@@ -174,7 +174,7 @@ void fill_place(RebuildState& s, const PendingTransfer& transfer, Transfer& out)
   if (cache != kNone32) {
     out.file = s.dirty.file_of(cache);
     if (bio.index <= UINT64_MAX / s.context.page_size) out.offset = bio.index * s.context.page_size;
-  } else if ((bio.flags & WIRE_BIO_METADATA) == 0) {
+  } else if ((bio.flags & WIRE_BIO_METADATA) == 0 && (bio.op_flags & blk::kMeta) == 0) {  // xfs's log is nobody's
     const FileState* file = s.names.find_file(bio.file);
     if (file != nullptr) out.file = file->id;
   }
