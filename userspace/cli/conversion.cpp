@@ -61,7 +61,7 @@ Conversion::Conversion(const Header& header, uint64_t start_ns, const Filter& fi
     : header_(header),
       start_ns_(start_ns),
       json_(json),
-      fanout_(outputs(json, {&summarizer_, &advisor_, &counting_})),
+      fanout_(outputs(json, {&summarizer_, &advisor_})),
       redact_(redaction ? std::make_optional<RedactSink>(*redaction, fanout_) : std::nullopt),
       output_(redact_ ? static_cast<Sink&>(*redact_) : fanout_),
       filter_(filter, output_, memory.filter),

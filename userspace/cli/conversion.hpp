@@ -41,23 +41,14 @@ class Conversion {
   // short: no summary is written, but one is returned.
   Result<Summary> finish();
 
-  uint64_t requests() const { return counting_.requests; }
+  uint64_t requests() const { return summarizer_.requests(); }  // so far
 
  private:
-  // Counts what passes, for the progress line.
-  struct Counting : Sink {
-    uint64_t requests = 0;
-    Status request(const Request&) override {
-      requests++;
-      return {};
-    }
-  };
   Summary known(const wire_end* end) const;
 
   Header header_;
   uint64_t start_ns_;
   JsonWriter* json_;
-  Counting counting_;
   Summarizer summarizer_;
   Advisor advisor_;
   Fanout fanout_;

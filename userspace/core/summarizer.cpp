@@ -89,56 +89,52 @@ void Summarizer::add_sync_work(const Transfer& transfer) {
   if (transfer.cause == Cause::kJournal) bill.journal_bytes += owned_bytes(transfer);
 }
 
-OpTotals& Summarizer::op_totals(std::string_view op) {
-  if (last_op_ < ops_.size() && ops_[last_op_].first == op) return ops_[last_op_].second;
+size_t Summarizer::op_row(std::string_view op) {
   const auto found =
       std::find_if(ops_.begin(), ops_.end(), [op](const auto& entry) { return entry.first == op; });
-  if (found == ops_.end()) {
-    if (ops_.size() >= kTrackedOps && op != "other") return op_totals("other");
-    ops_.emplace_back(op, OpTotals{});
-    last_op_ = ops_.size() - 1;
-  } else {
-    last_op_ = static_cast<size_t>(found - ops_.begin());
-  }
-  return ops_[last_op_].second;
+  if (found != ops_.end()) return static_cast<size_t>(found - ops_.begin());
+  if (ops_.size() >= kTrackedOps && op != "other") return op_row("other");
+  ops_.emplace_back(op, OpTotals{});
+  return ops_.size() - 1;
 }
 
-OpTotals& Summarizer::file_totals(uint32_t file) {
+size_t Summarizer::file_row(uint32_t file) {
   if (files_.empty()) files_.emplace_back();
-  if (file == 0) return files_[0].totals;
-  if (files_[last_file_].file == file) return files_[last_file_].totals;
-  const auto known = file_rows_.find(file);
-  if (known != file_rows_.end()) {
-    last_file_ = known->second;
+  if (file == last_file_) return last_file_row_;
+  size_t row = 0;
+  if (const size_t* known = file_rows_.find(file)) {
+    row = *known;
   } else if (file_rows_.size() < kTrackedFiles) {
-    last_file_ = files_.size();
+    row = file_rows_[file] = files_.size();
     files_.push_back({file, {}});
-    file_rows_.emplace(file, last_file_);
-  } else {
-    return files_[0].totals;
   }
-  return files_[last_file_].totals;
+  last_file_ = file;
+  last_file_row_ = row;
+  return row;
 }
 
+size_t Summarizer::op_row_of(const Request& request) {
+  if (request.alike == 0) return op_row(request.op);
+  if (alike_.empty()) alike_.resize(Request::kAlike);
+  Alike& known = alike_[request.alike % Request::kAlike];
+  if (known.number != request.alike) known = {request.alike, op_row(request.op)};
+  return known.op;
+}
+
+// What the rows of operations have is added up from them, at the end.
 Status Summarizer::request(const Request& request) {
-  ++summary_.requests;
   if (!request.complete) ++summary_.partial_requests;
-  if (request.moves_data) summary_.bytes_requested += request.requested.value_or(0);
-  summary_.bytes_returned += request.returned_bytes();
-  summary_.mode_switches += request.mode_switches;
   summary_.voluntary_switches += request.voluntary_switches;
   summary_.involuntary_switches += request.involuntary_switches;
-  summary_.hit_bytes += request.cache_hit_bytes();
-  summary_.awaited_bytes += request.cache_awaited_bytes();
-  summary_.miss_bytes += request.miss_bytes;
   summary_.readahead_bytes += request.readahead_bytes;
   if (request.duration_ns > request.off_cpu_ns) {
     summary_.on_cpu_ns += request.duration_ns - request.off_cpu_ns;
   }
   for (const Hop& hop : request.hops) add_hop(hop);
   add_sync(request);
-  op_totals(request.op).add(request);
-  file_totals(request.file).add(request);
+  const Moved moved = request.moved_bytes();
+  ops_[op_row_of(request)].second.add(request, moved);
+  files_[file_row(request.file)].totals.add(request, moved);
   last_ns_ = std::max(last_ns_, request.start_ns + request.duration_ns);
   return {};
 }
@@ -228,9 +224,24 @@ void Summarizer::merge(const Summary& known) {
   }
 }
 
+uint64_t Summarizer::requests() const {
+  uint64_t sum = 0;
+  for (const auto& [op, totals] : ops_) sum += totals.requests;
+  return sum;
+}
+
 Summary Summarizer::take() {
   if (summary_.duration_ns == 0) summary_.duration_ns = last_ns_;
-  for (auto& [op, totals] : ops_) summary_.by_op.emplace(op, totals);
+  for (auto& [op, totals] : ops_) {
+    summary_.requests += totals.requests;
+    summary_.bytes_requested += totals.requested_bytes;
+    summary_.bytes_returned += totals.returned_bytes;
+    summary_.mode_switches += totals.mode_switches;
+    summary_.hit_bytes += totals.hit_bytes;
+    summary_.awaited_bytes += totals.awaited_bytes;
+    summary_.miss_bytes += totals.miss_bytes;
+    summary_.by_op.emplace(op, totals);
+  }
 
   for (const auto& [key, row] : flows_) summary_.flows.push_back(row);
   std::stable_sort(summary_.flows.begin(), summary_.flows.end(),

@@ -5,9 +5,9 @@
 #include <map>
 #include <string>
 #include <tuple>
-#include <unordered_map>
 #include <vector>
 
+#include "core/flat_map.hpp"
 #include "core/sink.hpp"
 
 namespace iohops {
@@ -40,6 +40,7 @@ class Summarizer : public Sink {
   // stream had none; of losses the larger count of each cause.
   void merge(const Summary& known);
 
+  uint64_t requests() const;  // so far
   // The summary of everything so far; the summarizer is spent.
   Summary take();
 
@@ -49,18 +50,25 @@ class Summarizer : public Sink {
   void add_stage(const Transfer&);
   void add_sync_work(const Transfer&);
   uint64_t& lost(std::string_view cause);
-  OpTotals& op_totals(std::string_view op);
-  OpTotals& file_totals(uint32_t file);
+  size_t op_row(std::string_view op);
+  size_t file_row(uint32_t file);
+  size_t op_row_of(const Request&);
 
   Summary summary_;
   using FlowKey = std::tuple<uint32_t, uint32_t, std::string>;  // from, to, kind
   std::map<FlowKey, FlowTotals> flows_;
   uint64_t last_ns_ = 0;  // the latest end seen: the duration where nobody knows better
   std::vector<std::pair<std::string, OpTotals>> ops_;  // few: searched from the front
-  size_t last_op_ = 0;
   std::vector<FileTotals> files_;  // [0] is the row of all others
-  std::unordered_map<uint32_t, size_t> file_rows_;
-  size_t last_file_ = 0;
+  FlatMap<uint64_t, size_t> file_rows_;
+  uint32_t last_file_ = 0;
+  size_t last_file_row_ = 0;
+  // Of requests that are alike: where they are added up.
+  struct Alike {
+    uint64_t number = 0;
+    size_t op = 0;
+  };
+  std::vector<Alike> alike_;
 };
 
 }  // namespace iohops

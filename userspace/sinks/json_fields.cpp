@@ -46,6 +46,9 @@ void Fields::fail(std::string_view key, std::string_view why) {
 
 std::optional<simdjson::dom::element> Fields::find(std::string_view key) {
   const auto end = object_.end();
+  // All were read, in order: what is asked for now is not there, and need not be looked for among
+  // them.
+  if (at_ == end && !skipped_) return std::nullopt;
   const auto from = at_;
   const auto take = [&]() -> std::optional<simdjson::dom::element> {
     const simdjson::dom::element value = at_.value();
@@ -54,6 +57,7 @@ std::optional<simdjson::dom::element> Fields::find(std::string_view key) {
   };
   for (; at_ != end; ++at_) {
     if (at_.key() == key) return take();
+    skipped_ = true;
   }
   for (at_ = object_.begin(); at_ != from; ++at_) {
     if (at_.key() == key) return take();
@@ -71,8 +75,9 @@ int64_t Fields::i64(std::string_view key) {
   return get(key, "an integer", value) ? value : 0;
 }
 
-uint32_t Fields::u32(std::string_view key) {
-  const uint64_t value = u64(key);
+uint32_t Fields::u32(std::string_view key) { return narrow(key, u64(key)); }
+
+uint32_t Fields::narrow(std::string_view key, uint64_t value) {
   if (value <= std::numeric_limits<uint32_t>::max()) return static_cast<uint32_t>(value);
   fail(key, "is beyond 32 bits");
   return 0;
@@ -126,14 +131,18 @@ RequestId Fields::request_id(std::string_view key) {
   return id.value_or(RequestId{});
 }
 
-uint64_t Fields::id(std::string_view key) {
+uint64_t Fields::id(std::string_view key) { return parsed_id(key, text(key)); }
+
+uint64_t Fields::parsed_id(std::string_view key, std::string_view text) {
   uint64_t value = 0;
-  if (!parse_whole(text(key), value)) fail(key, "is not a number in a string");
+  if (!parse_whole(text, value)) fail(key, "is not a number in a string");
   return value;
 }
 
-uint32_t Fields::device(std::string_view key) {
-  const std::optional<uint32_t> device = parse_device(text(key));
+uint32_t Fields::device(std::string_view key) { return parsed_device(key, text(key)); }
+
+uint32_t Fields::parsed_device(std::string_view key, std::string_view text) {
+  const std::optional<uint32_t> device = parse_device(text);
   if (!device) fail(key, "is not a device number (MAJOR:MINOR)");
   return device.value_or(0);
 }
@@ -141,31 +150,41 @@ uint32_t Fields::device(std::string_view key) {
 bool Fields::present(std::string_view key) {
   if (!ok()) return false;
   const auto at = at_;
+  const bool skipped = skipped_;
   const bool found = find(key).has_value();
   at_ = at;
+  skipped_ = skipped;
   return found;
 }
 
 std::optional<uint64_t> Fields::maybe_u64(std::string_view key) {
-  return present(key) ? std::optional(u64(key)) : std::nullopt;
+  return maybe<uint64_t>(key, "an unsigned integer");
 }
 
 std::optional<double> Fields::maybe_real(std::string_view key) {
-  return present(key) ? std::optional(real(key)) : std::nullopt;
+  return maybe<double>(key, "a number");
 }
 
-uint64_t Fields::count(std::string_view key) { return present(key) ? u64(key) : 0; }
+uint64_t Fields::count(std::string_view key) { return maybe_u64(key).value_or(0); }
 
-uint32_t Fields::file(std::string_view key) { return present(key) ? u32(key) : 0; }
+uint32_t Fields::file(std::string_view key) { return narrow(key, count(key)); }
 
-uint64_t Fields::maybe_id(std::string_view key) { return present(key) ? id(key) : 0; }
+uint64_t Fields::maybe_id(std::string_view key) {
+  const auto text = maybe<std::string_view>(key, "a string");
+  return text ? parsed_id(key, *text) : 0;
+}
 
-uint32_t Fields::maybe_device(std::string_view key) { return present(key) ? device(key) : 0; }
+uint32_t Fields::maybe_device(std::string_view key) {
+  const auto text = maybe<std::string_view>(key, "a string");
+  return text ? parsed_device(key, *text) : 0;
+}
 
-bool Fields::flag(std::string_view key) { return present(key) && boolean(key); }
+bool Fields::flag(std::string_view key) {
+  return maybe<bool>(key, "true or false").value_or(false);
+}
 
 std::string_view Fields::maybe_text(std::string_view key) {
-  return present(key) ? text(key) : std::string_view();
+  return maybe<std::string_view>(key, "a string").value_or(std::string_view());
 }
 
 }  // namespace iohops

@@ -111,9 +111,15 @@ class Fields {
   std::optional<simdjson::dom::element> find(std::string_view key);  // nullopt: null or absent
   template <typename T>
   bool get(std::string_view key, std::string_view type, T& into);
+  template <typename T>
+  std::optional<T> maybe(std::string_view key, std::string_view type);
+  uint32_t narrow(std::string_view key, uint64_t value);
+  uint64_t parsed_id(std::string_view key, std::string_view text);
+  uint32_t parsed_device(std::string_view key, std::string_view text);
 
   simdjson::dom::object object_;
   simdjson::dom::object::iterator at_;
+  bool skipped_ = false;  // a member before at_ has not been asked for yet
   std::string_view what_;
   std::string& error_;
 };
@@ -131,6 +137,17 @@ bool Fields::get(std::string_view key, std::string_view type, T& into) {
     return false;
   }
   return true;
+}
+
+template <typename T>
+std::optional<T> Fields::maybe(std::string_view key, std::string_view type) {
+  if (!error_.empty()) return std::nullopt;
+  const auto element = find(key);
+  if (!element) return std::nullopt;
+  T value{};
+  if (!element->get(value)) return value;
+  fail(key, std::string("is not ") + std::string(type));
+  return std::nullopt;
 }
 
 // "4242.17"

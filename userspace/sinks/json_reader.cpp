@@ -156,6 +156,10 @@ class Trace {
 
   // True: the record is the last line and was cut off.
   Result<bool> record(std::string_view text, bool whole_line) {
+    if (const Request* request = records_.like_one_before(text)) {
+      if (Status status = records_.hand_over(*request); !status) return status.error();
+      return false;
+    }
     simdjson::dom::object object;
     const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
     if (const auto problem = parser_.parse(bytes, text.size(), false).get(object); problem) {
@@ -167,6 +171,7 @@ class Trace {
     std::string error;
     if (Status status = records_.hand_over(object, error); !status) return status.error();
     if (!error.empty()) return damaged(error);
+    records_.remember(text);
     return false;
   }
 

@@ -1,6 +1,7 @@
 #include "sinks/json_records.hpp"
 
 #include <array>
+#include <optional>
 #include <utility>
 
 #include "sinks/json_header.hpp"
@@ -41,7 +42,8 @@ uint32_t bit_named(const std::array<std::string_view, N>& names, std::string_vie
 RingFacts read_ring(Fields& fields) {
   RingFacts ring;
   if (!fields.maybe_text("batch").empty()) ring.batch = fields.request_id("batch");
-  fields.texts("run_by", [&](std::string_view name) { ring.run_by |= bit_named(kRunnerNames, name); });
+  fields.texts("run_by",
+               [&](std::string_view name) { ring.run_by |= bit_named(kRunnerNames, name); });
   fields.texts("flags", [&](std::string_view name) {
     ring.flags |= bit_named(kRingFlagNames, name);
     ring.multishot = ring.multishot || name == "multishot";
@@ -103,8 +105,8 @@ Status JsonRecords::request(Fields& fields) {
   r.tid = fields.u32("tid");
   const std::string comm = fields.name("comm");
   r.comm = comm;
-  const std::string op = fields.name("op");
-  r.op = op;
+  op_ = fields.name("op");
+  r.op = op_;
   r.submit = fields.one_of("submit", parse_submit);
   r.fd = fields.i32("fd");
   r.file = fields.file("file");
@@ -131,6 +133,7 @@ Status JsonRecords::request(Fields& fields) {
   r.dma_transfers = fields.u32("dma_transfers");
   r.dma_bytes = fields.u64("dma_bytes");
   r.complete = fields.boolean("complete");
+  (void)fields.maybe_text("error");  // the result says it
   const bool fault = r.submit == Submit::kPageFault;
   r.major_fault = fault && fields.flag("major_fault");
   r.write_fault = fault && fields.flag("write_fault");
@@ -146,7 +149,61 @@ Status JsonRecords::request(Fields& fields) {
   r.to_file = fields.present("to_file") ? fields.file("to_file") : 0;
   r.to_offset = fields.maybe_u64("to_offset");
   r.moved = fields.maybe_u64("moved_bytes");
+  is_request_ = fields.ok();
   return fields.ok() ? sink_.request(r) : Status();
+}
+
+namespace {
+
+// What Request::alike promises of the numbers.
+bool has_plain_numbers(const Request& r) {
+  if (r.hops.empty()) return true;
+  const Hop& hop = r.hops.front();
+  return hop.kind == HopKind::kCpuCopy && hop.bytes == static_cast<uint64_t>(r.result) &&
+         hop.at_ns == r.start_ns && hop.end_ns == r.start_ns + r.duration_ns &&
+         r.cpu_copy_bytes == hop.bytes;
+}
+
+}  // namespace
+
+const Request* JsonRecords::like_one_before(std::string_view line) {
+  if (!has_header_ || has_summary_ || kept_ == 0) return nullptr;
+  const std::optional<uint64_t> mark = JsonForm::mark(line);
+  if (!mark) return nullptr;
+  const size_t first = *mark % (Request::kAlike / kWays) * kWays;
+  for (size_t i = first; i < first + kWays; ++i) {
+    Known* known = known_[i].get();
+    if (known == nullptr) break;
+    if (known->mark != *mark || !known->form.read(line, known->request)) continue;
+    if (i > first) std::swap(known_[i], known_[i - 1]);  // the frequent ones come to the front
+    ++matched_;
+    known->request.alike = has_plain_numbers(known->request) ? known->alike : 0;
+    return &known->request;
+  }
+  return nullptr;
+}
+
+void JsonRecords::remember(std::string_view line) {
+  if (!is_request_ || !request_.ended.empty()) return;
+  // Where hardly a line is like another, keeping them is in vain.
+  if (kept_ > Request::kAlike + matched_ / 8) return;
+  const std::optional<uint64_t> mark = JsonForm::mark(line);
+  auto known = std::make_unique<Known>();
+  if (!mark || !known->form.cut(line, request_)) return;
+  known->mark = *mark;
+  known->op = op_;
+  known->request = request_;
+  known->request.op = known->op;
+  known->request.comm = {};
+  if (known_.empty()) known_.resize(Request::kAlike);
+  const size_t first = *mark % (Request::kAlike / kWays) * kWays;
+  size_t way = 0;
+  while (way + 1 < kWays && known_[first + way] != nullptr) ++way;
+  // Numbers that the forms in use do not share, wherever they move to.
+  const size_t place =
+      known_[first + way] != nullptr ? known_[first + way]->alike % Request::kAlike : first + way;
+  known->alike = ++kept_ * Request::kAlike + place;
+  known_[first + way] = std::move(known);
 }
 
 Status JsonRecords::transfer(Fields& fields) {
@@ -245,6 +302,7 @@ Status JsonRecords::hand_over(simdjson::dom::object record, std::string& error) 
       {"header", &JsonRecords::header},
       {"summary", &JsonRecords::summary},
   }};
+  is_request_ = false;
   std::string_view type;
   if (record["type"].get(type)) {
     error = "the record has no member \"type\" that is a string";

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/summarizer.hpp"
+#include "sinks/json_form.hpp"
 #include "sinks/json_header.hpp"
 #include "sinks/json_line.hpp"
 #include "sinks/json_summary.hpp"
@@ -22,6 +23,10 @@ class JsonWriter::Buffer {
     return at_;
   }
   void done(const JsonLine& formatted) { at_ = formatted.end(); }
+  // Everything since `begin`, for which there has been room all the time.
+  std::string_view since(const char* begin) const {
+    return {begin, static_cast<size_t>(at_ - begin)};
+  }
 
   void put(std::string_view text) {
     if (text.size() > kBytes / 2) {
@@ -65,6 +70,7 @@ namespace {
 constexpr size_t kRecordRoom = 1024;
 constexpr size_t kShortName = kRecordRoom / 2;
 constexpr size_t kEscapedNames = 4096;
+constexpr size_t kThreads = 1024;
 
 }  // namespace
 
@@ -221,8 +227,41 @@ void JsonWriter::destination(const Request& request) {
   buffer_->done(json);
 }
 
+// False: no line like it has been kept, and this one could not be.
+bool JsonWriter::write_alike(const Request& request) {
+  if (alike_.empty()) alike_.resize(Request::kAlike);
+  Alike& known = alike_[request.alike % Request::kAlike];
+  if (known.number == request.alike) {
+    const JsonWho* thread = known.form != nullptr && request.fd >= 0 ? who(request) : nullptr;
+    if (thread == nullptr) return false;
+    buffer_->done(JsonLine(known.form->write(request, *thread, buffer_->room(JsonForm::kRoom))));
+    return true;
+  }
+  if (request.fd < 0) return false;
+  known.number = request.alike;
+  if (known.form == nullptr) known.form = std::make_unique<JsonForm>();
+  const char* begin = buffer_->room(4 * kRecordRoom + JsonForm::kLongest);  // in one piece
+  write_request(request);
+  if (!known.form->cut(buffer_->since(begin), request)) known.form.reset();
+  return true;
+}
+
+// nullptr: its name has to be escaped.
+const JsonWho* JsonWriter::who(const Request& request) {
+  if (who_.empty()) who_.resize(kThreads);
+  JsonWho& known = who_[request.tid % kThreads];
+  return known.is(request) || known.set(request) ? &known : nullptr;
+}
+
 Status JsonWriter::request(const Request& request) {
   Buffer& out = begin_record();
+  if (request.alike == 0 || !write_alike(request)) write_request(request);
+  ++out.requests_ended;
+  return end_record();
+}
+
+void JsonWriter::write_request(const Request& request) {
+  Buffer& out = *buffer_;
   out.done(line(kRecordRoom) << R"({"type":"request","id":)" << request.id << R"(,"pid":)"
                              << request.id.pid << R"(,"tid":)" << request.tid);
   name("comm", request.comm);
@@ -261,8 +300,6 @@ Status JsonWriter::request(const Request& request) {
     destination(request);
   }
   out.put("}");
-  ++out.requests_ended;
-  return end_record();
 }
 
 void JsonWriter::shares(const std::vector<Share>& shares) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "core/bytes.hpp"
 #include "core/form.hpp"
@@ -13,10 +14,12 @@
 
 namespace iohops {
 
+class JsonForm;
 class JsonLine;
+class JsonWho;
 
-// Records are formatted straight into one buffer, without a DOM: a request that was a page-cache
-// hit is the hot case. Names are escaped once and remembered. The buffer goes to the writer when it
+// Records are formatted straight into one buffer, without a DOM. Of requests that are alike only the numbers
+// are: the rest of the line is kept. Names are escaped once and remembered. The buffer goes to the writer when it
 // is full, at flush() and at finish(); what has been flushed can be read up to its last full line.
 class JsonWriter : public Sink {
  public:
@@ -44,6 +47,9 @@ class JsonWriter : public Sink {
   JsonLine line(size_t room);
   Buffer& begin_record();
   Status end_record();
+  bool write_alike(const Request&);
+  const JsonWho* who(const Request&);
+  void write_request(const Request&);
   void text(std::string_view raw);                        // quoted and escaped
   void name(std::string_view key, std::string_view raw);  // and raw bytes beside, if not UTF-8
   void hop(const Hop&);
@@ -57,6 +63,13 @@ class JsonWriter : public Sink {
   std::unique_ptr<Buffer> buffer_;
   std::unordered_map<std::string, std::string> escaped_;  // bounded: cleared when full
   std::unordered_map<uint32_t, std::string> paths_;       // for the summary's files, bounded
+  // By Request::alike, as many as there are kinds at a time.
+  struct Alike {
+    uint64_t number = 0;
+    std::unique_ptr<JsonForm> form;
+  };
+  std::vector<Alike> alike_;
+  std::vector<JsonWho> who_;  // by thread, bounded
   bool first_record_ = true;
   bool summarized_ = false;
 };

@@ -67,19 +67,17 @@ FileKind Facts::kind(uint32_t file) const {
 }
 
 FileFacts* Facts::of(const Request& request) {
-  const Key key{request.id.pid, request.file};
-  if (last_ < files_.size() && files_[last_].first == key) return &files_[last_].second;
-  const uint64_t packed = uint64_t{key.first} << 32 | key.second;
-  const auto known = index_.find(packed);
-  if (known != index_.end()) {
-    last_ = known->second;
-  } else {
-    if (files_.size() >= kFiles) return nullptr;
-    last_ = files_.size();
-    index_.emplace(packed, last_);
-    files_.emplace_back(key, FileFacts{});
+  const uint64_t key = uint64_t{request.id.pid} << 32 | request.file;
+  if (key != last_key_) {
+    last_key_ = key;
+    const size_t* known = index_.find(key);
+    last_ = known != nullptr ? *known : kNobody;
+    if (known == nullptr && files_.size() < kFiles) {
+      last_ = index_[key] = files_.size();
+      files_.emplace_back(Key{request.id.pid, request.file}, FileFacts{});
+    }
   }
-  return &files_[last_].second;
+  return last_ != kNobody ? &files_[last_].second : nullptr;
 }
 
 void Facts::add_access(AccessFacts& facts, const Request& request) {
@@ -88,19 +86,19 @@ void Facts::add_access(AccessFacts& facts, const Request& request) {
     facts.refusals.add(request.id);
   }
   if (request.result <= 0) return;
-  const uint64_t bytes = request.returned_bytes();
+  const auto [bytes, hit, awaited] = request.moved_bytes();
   ++facts.requests;
   facts.bytes += bytes;
   facts.mode_switches += request.mode_switches;
   const Count copies = own_copies(request);
   facts.copies += copies.count;
   facts.copied_bytes += copies.bytes;
-  facts.hit_bytes += request.cache_hit_bytes();
+  facts.hit_bytes += hit;
   facts.miss_bytes += request.miss_bytes;
   facts.device_bytes += request.dma_bytes;
   facts.duration_ns += request.duration_ns;
   if (request.off_cpu_ns > 0) facts.wait_ns += waited(request);
-  facts.first.add(request.id);
+  if (facts.requests <= Proof::kMost) facts.first.add(request.id);  // a line of memory less to look at
   if (request.miss_bytes > 0) facts.missed.add(request.id);
   if (request.direct && request.path != Path::kDirect && copies.bytes > 0) {
     ++facts.fallbacks;

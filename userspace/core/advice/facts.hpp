@@ -10,13 +10,15 @@
 #include <utility>
 #include <vector>
 
+#include "core/flat_map.hpp"
 #include "core/model/model.hpp"
 
 namespace iohops {
 
 // The first requests that prove something.
 struct Proof {
-  std::array<RequestId, 3> requests{};
+  static constexpr size_t kMost = 3;
+  std::array<RequestId, kMost> requests{};
   size_t count = 0;
   void add(RequestId id) {
     if (count < requests.size()) requests[count++] = id;
@@ -112,9 +114,11 @@ class Facts {
   void add_zero_copy(const Request& request);
   void add_readahead(const Request& request);
 
-  std::unordered_map<uint64_t, size_t> index_;
+  static constexpr size_t kNobody = SIZE_MAX;
+  FlatMap<uint64_t, size_t> index_;  // (process, file) -> place in files_
   std::vector<std::pair<Key, FileFacts>> files_;
-  size_t last_ = 0;
+  uint64_t last_key_ = 0;
+  size_t last_ = kNobody;  // its place in files_
   std::unordered_map<uint32_t, Named> names_;
   ZeroCopyFacts zero_copy_;
   std::map<uint32_t, ReadaheadFacts> readahead_;

@@ -25,11 +25,6 @@ std::optional<FileKind> parse_file_kind(std::string_view text) {
   return static_cast<FileKind>(found - kFileKindNames.begin());
 }
 
-uint64_t Request::returned_bytes() const {
-  if (moved) return *moved;
-  return moves_data && result > 0 ? static_cast<uint64_t>(result) : 0;
-}
-
 namespace {
 
 // What a request took out of the page cache, by copy or by mapping (a copy-on-write fault reports
@@ -57,8 +52,14 @@ bool awaited(const Request& request) {
 
 }  // namespace
 
-uint64_t Request::cache_hit_bytes() const { return awaited(*this) ? 0 : found_bytes(*this); }
-uint64_t Request::cache_awaited_bytes() const { return awaited(*this) ? found_bytes(*this) : 0; }
+Moved Request::moved_by_hops() const {
+  const uint64_t found = found_bytes(*this);
+  if (awaited(*this)) return {returned_bytes(), 0, found};
+  return {returned_bytes(), found, 0};
+}
+
+uint64_t Request::cache_hit_bytes() const { return moved_bytes().hit; }
+uint64_t Request::cache_awaited_bytes() const { return moved_bytes().awaited; }
 
 void Latency::add(uint64_t ns) {
   const auto bucket = static_cast<size_t>(std::bit_width(ns | 1) - 1);
@@ -95,16 +96,16 @@ uint64_t Latency::percentile(double p) const {
   return max_ns;
 }
 
-void OpTotals::add(const Request& request) {
+void OpTotals::add(const Request& request, const Moved& moved) {
   ++requests;
   if (request.result < 0) ++errors;
   if (request.moves_data) requested_bytes += request.requested.value_or(0);
-  returned_bytes += request.returned_bytes();
+  returned_bytes += moved.returned;
   cpu_copy_bytes += request.cpu_copy_bytes;
   dma_bytes += request.dma_bytes;
   mode_switches += request.mode_switches;
-  hit_bytes += request.cache_hit_bytes();
-  awaited_bytes += request.cache_awaited_bytes();
+  hit_bytes += moved.hit;
+  awaited_bytes += moved.awaited;
   miss_bytes += request.miss_bytes;
   duration_ns += request.duration_ns;
   off_cpu_ns += request.off_cpu_ns;

@@ -115,6 +115,13 @@ struct Share {
   uint64_t bytes = 0;
 };
 
+// What a request moved, worked out once for all who add it up.
+struct Moved {
+  uint64_t returned = 0;  // Request::returned_bytes()
+  uint64_t hit = 0;       // Request::cache_hit_bytes()
+  uint64_t awaited = 0;   // Request::cache_awaited_bytes()
+};
+
 // How a request went through io_uring or libaio.
 struct RingFacts {
   std::optional<RequestId> batch;  // the system call that submitted it; none: a polling thread did
@@ -168,18 +175,37 @@ struct Request {
   std::vector<Share> readahead_of;
   uint64_t buffer = 0;       // user address of its data, 0: unknown, or several; live only, not in JSON
   bool direct = false;       // the file is open with O_DIRECT, whatever path it took; live only
+  // Of two requests with the same number, 0 excepted, everything is the same but: whose they are (id, thread, comm);
+  // fd and file, which both have; offset, requested, result, buffer (each there in both, or in none); start and
+  // duration; of their one hop, if they have any, bytes (the result), begin and end (their own); cpu_copy_bytes (those of
+  // the hop, if it is a copy). Who keeps by it what it made of the rest may do so in a table: numbers in use at one
+  // time differ modulo kAlike. Live only.
+  static constexpr size_t kAlike = 256;
+  uint64_t alike = 0;
   bool major_fault = false;  // page faults
   bool write_fault = false;
 
   // Bytes that reached or left the application or went from file to file for it: the result of reads,
   // writes and moves; 0 for the rest.
-  uint64_t returned_bytes() const;
+  uint64_t returned_bytes() const {
+    if (moved) return *moved;
+    return moves_data && result > 0 ? static_cast<uint64_t>(result) : 0;
+  }
   bool moves_data = false;  // the result is a byte count
   // Of what it took out of the page cache (copied or mapped), the bytes that were there already.
   uint64_t cache_hit_bytes() const;
   // Those that were on their way but not there: loaded for an earlier request (its readahead,
   // mostly) and waited for by this one. Neither a hit nor a miss.
   uint64_t cache_awaited_bytes() const;
+  // Both at once. Asked of each request: a hit with its one copy, as most are, is judged at once.
+  Moved moved_bytes() const {
+    if (cache != CacheOutcome::kHit || hops.size() != 1 || hops.front().kind != HopKind::kCpuCopy) return moved_by_hops();
+    const bool found = hops.front().from == Endpoint::kPageCache && hops.front().bytes > miss_bytes;
+    return {returned_bytes(), found ? hops.front().bytes - miss_bytes : 0, 0};
+  }
+
+ private:
+  Moved moved_by_hops() const;
 };
 
 struct DmaEvidence {
@@ -295,7 +321,8 @@ struct OpTotals {
   uint64_t duration_ns = 0;
   uint64_t off_cpu_ns = 0;
   Latency latency;
-  void add(const Request&);
+  void add(const Request&, const Moved&);
+  void add(const Request& request) { add(request, request.moved_bytes()); }
   void merge(const OpTotals&);
 };
 

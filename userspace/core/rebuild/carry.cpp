@@ -14,14 +14,12 @@ Endpoint store_of(const FileState& file) {
 
 }  // namespace
 
-void note_relay(RebuildState& s, const wire_request_detail& record, RequestId id, const FileState* file) {
-  const wire_request& request = record.request;
+void note_relay(RebuildState& s, const wire_request& request, uint64_t bytes, RequestId id, const FileState* file) {
   const OpFamily asked = family(request.op);
   if (asked != OpFamily::kRead && asked != OpFamily::kWrite) return;
   // Of several segments only the first one is known; a ring can choose the buffer itself.
   const bool one_buffer = request.segments == 1 && request.buffer != 0 && request.buffer != WIRE_UNKNOWN &&
                           request.requested != WIRE_UNKNOWN && !counts_messages(request.op);
-  const uint64_t bytes = moved_bytes(record);
   if (!one_buffer || file == nullptr || bytes > UINT64_MAX - request.buffer) return;
   if (file->storage == Storage::kNone || bytes == 0) return;
   RelayEnd end;
@@ -38,8 +36,8 @@ void note_relay(RebuildState& s, const wire_request_detail& record, RequestId id
     s.relays.taken(end);
 }
 
-Status emit_flows(RebuildState& s) {
-  for (const Flow& flow : s.relays.settle(s.request))
+Status emit_flows(RebuildState& s, const Request& request) {
+  for (const Flow& flow : s.relays.settle(request))
     if (Status status = s.sink.flow(flow); !status) return status;
   return {};
 }

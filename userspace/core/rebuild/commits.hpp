@@ -6,7 +6,7 @@
 #include <deque>
 
 #include "core/model/model.hpp"
-#include "core/rebuild/flat_map.hpp"
+#include "core/flat_map.hpp"
 
 namespace iohops {
 

@@ -2,21 +2,17 @@
 // ranges of page caches; knows no transfers.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <deque>
-#include <map>
+#include <utility>
 #include <vector>
 
+#include "core/flat_map.hpp"
 #include "core/model/model.hpp"
-#include "core/rebuild/flat_map.hpp"
 #include "core/rebuild/names.hpp"
+#include "core/rebuild/ranges.hpp"
 
 namespace iohops {
-
-struct ByteRange {
-  uint64_t begin = 0;
-  uint64_t end = 0;
-};
 
 struct Writer {
   RequestId request;
@@ -32,7 +28,7 @@ struct Writer {
 // was written. Bounded: the oldest ranges are forgotten and counted.
 class DirtyPages {
  public:
-  DirtyPages(uint32_t page_size, size_t max_ranges) : page_(page_size), max_(max_ranges) {}
+  DirtyPages(uint32_t page_size, size_t max_ranges) : page_(page_size), ranges_(max_ranges) {}
 
   // The page cache of an inode, made on demand. Block devices: (rdev, kDevicePages).
   uint32_t add_cache(uint32_t dev, uint64_t ino, uint32_t file);
@@ -58,50 +54,27 @@ class DirtyPages {
   const std::vector<ByteRange>& leftover() const { return leftover_; }
 
   uint64_t absorbed_bytes() const { return absorbed_; }
-  uint64_t pending_bytes() const { return pending_; }
-  uint64_t evicted() const { return evicted_; }
+  uint64_t pending_bytes() const { return ranges_.bytes(); }
+  uint64_t evicted() const { return ranges_.forgotten(); }
   uint64_t page_begin(uint64_t byte) const { return byte / page_ * page_; }
   uint64_t page_end(uint64_t byte) const;
 
  private:
-  struct Range {
-    uint64_t end;
-    uint64_t serial;
-    Writer writer;
-  };
-  using Ranges = std::map<uint64_t, Range>;  // by first byte, disjoint
   struct Cache {
     PairKey key;
     uint32_t file = 0;
     uint32_t users = 0;
-    Ranges ranges;
   };
-  struct Age {
-    uint32_t cache;
-    uint64_t begin;
-    uint64_t serial;
-  };
-
-  void insert(uint32_t cache, ByteRange range, const Writer& writer);
-  Ranges::iterator first_overlap(Ranges& ranges, uint64_t begin);
-  // Takes [range] out of one entry, keeping what sticks out; the entry after it.
-  Ranges::iterator cut(uint32_t cache, Ranges::iterator at, ByteRange range);
-  void bound();
 
   uint64_t page_;
-  size_t max_;
   FlatMap<PairKey, uint32_t> index_;
   std::vector<Cache> caches_;
   std::vector<uint32_t> free_caches_;
-  std::deque<Age> ages_;  // oldest first; entries whose range is gone are skipped
+  BoundedRanges<Writer> ranges_;
   std::vector<Cleaned> cleaned_;
   std::vector<ByteRange> leftover_;
   std::vector<std::pair<ByteRange, Writer>> hit_;
-  size_t count_ = 0;
-  uint64_t serial_ = 0;
   uint64_t absorbed_ = 0;
-  uint64_t pending_ = 0;
-  uint64_t evicted_ = 0;
 };
 
 }  // namespace iohops

@@ -8,7 +8,7 @@
 
 #include "bpf/wire.h"
 #include "core/model/model.hpp"
-#include "core/rebuild/flat_map.hpp"
+#include "core/flat_map.hpp"
 #include "core/rebuild/names.hpp"
 
 namespace iohops {

@@ -6,7 +6,7 @@
 #include <deque>
 #include <utility>
 
-#include "core/rebuild/flat_map.hpp"
+#include "core/flat_map.hpp"
 
 namespace iohops {
 

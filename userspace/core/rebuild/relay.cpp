@@ -52,7 +52,8 @@ Relays::Process& Relays::process(uint32_t pid) {
   auto index = known != nullptr ? *known : static_cast<uint32_t>(processes_.size());
   if (known == nullptr) {
     index_.add(pid, index, [&](uint64_t, uint32_t gone) {
-      for (const Buffer& buffer : processes_[gone].buffers) drop(buffer.serial);
+      while (!processes_[gone].buffers.empty())
+        erase(processes_[gone], processes_[gone].buffers.size() - 1);
       index = gone;
     });
     *index_.find(pid) = index;
@@ -64,39 +65,72 @@ Relays::Process& Relays::process(uint32_t pid) {
   return processes_[index];
 }
 
-// Runs for every read: most fill the one buffer that they filled before, which is then used again.
-void Relays::filled(const RelayEnd& end) {
-  std::vector<Buffer>& buffers = process(end.id.pid).buffers;
-  std::erase_if(buffers, [&](const Buffer& buffer) {
-    if (bytes_of(common(buffer.from.memory, end.memory)) == 0) return false;
-    if (!candidates_.empty()) drop(buffer.serial);
-    return true;
-  });
-  if (bytes_of(end.memory) < kSmallest) return;
-  if (buffers.size() >= kBuffers) {
-    drop(buffers.front().serial);
-    buffers.erase(buffers.begin());
-  }
-  Buffer& buffer = buffers.emplace_back();
+void Relays::fill(Process& process, size_t place, const RelayEnd& end) {
+  Buffer& buffer = process.buffers[place];
+  unknown_buffers_ += buffer.known || buffer.serial == 0;
+  process.memory[place] = end.memory;
+  process.latest = place;
   buffer.from = end;
   buffer.serial = ++serial_;
+  buffer.known = buffer.carried_on = buffer.has_candidates = false;
+  buffer.figures = {};
+  buffer.taken.clear();
+}
+
+void Relays::erase(Process& process, size_t place) {
+  if (process.buffers[place].has_candidates) drop(process.buffers[place].serial);
+  unknown_buffers_ -= !process.buffers[place].known;
+  if (place + 1 < process.buffers.size()) process.buffers[place] = std::move(process.buffers.back());
+  process.memory[place] = process.memory.back();
+  process.buffers.pop_back();
+  process.memory.pop_back();
+}
+
+// Runs for every read: most fill the very memory that one before them filled.
+void Relays::filled(const RelayEnd& end) {
+  Process& all = process(end.id.pid);
+  const bool counts = bytes_of(end.memory) >= kSmallest;
+  for (size_t i = 0; i < all.memory.size();) {
+    if (counts && all.memory[i] == end.memory) {  // then no other one overlaps
+      if (all.buffers[i].has_candidates) drop(all.buffers[i].serial);
+      return fill(all, i, end);
+    }
+    if (bytes_of(common(all.memory[i], end.memory)) > 0)
+      erase(all, i);
+    else
+      ++i;
+  }
+  if (!counts) return;
+  if (all.buffers.size() >= kBuffers) {
+    const auto oldest = std::min_element(all.buffers.begin(), all.buffers.end(),
+                                         [](const Buffer& a, const Buffer& b) { return a.serial < b.serial; });
+    erase(all, static_cast<size_t>(oldest - all.buffers.begin()));
+  }
+  all.buffers.emplace_back();
+  all.memory.emplace_back();
+  fill(all, all.buffers.size() - 1, end);
 }
 
 void Relays::taken(const RelayEnd& end) {
   if (bytes_of(end.memory) < kSmallest) return;
-  std::vector<Buffer>& buffers = process(end.id.pid).buffers;
+  Process& all = process(end.id.pid);
   uint64_t known = 0;
-  for (const Buffer& buffer : buffers) {
-    if (buffer.from.end_ns <= end.start_ns) known += bytes_of(common(buffer.from.memory, end.memory));
+  std::vector<std::pair<Buffer*, ByteRange>>& sources = sources_;
+  sources.clear();
+  for (size_t i = 0; i < all.memory.size(); ++i) {
+    const ByteRange range = common(all.memory[i], end.memory);
+    if (bytes_of(range) == 0 || all.buffers[i].from.end_ns > end.start_ns) continue;
+    known += bytes_of(range);
+    sources.emplace_back(&all.buffers[i], range);
   }
   if (known == 0 || !nearly_all(known, bytes_of(end.memory))) return;
-  for (Buffer& buffer : buffers) {
-    const ByteRange range = common(buffer.from.memory, end.memory);
-    if (bytes_of(range) > 0 && buffer.from.end_ns <= end.start_ns) take_from(buffer, end, range);
-  }
+  std::sort(sources.begin(), sources.end(),
+            [](const auto& a, const auto& b) { return a.first->serial < b.first->serial; });
+  for (const auto& [buffer, range] : sources) take_from(*buffer, end, range);
 }
 
 void Relays::take_from(Buffer& buffer, const RelayEnd& end, ByteRange range) {
+  unsettled_ = buffer.has_candidates = true;
   merge(buffer.taken, range);
   buffer.carried_on |= nearly_all(total(buffer.taken), bytes_of(buffer.from.memory));
   if (candidates_.size() >= kCandidates) candidates_.pop_front();
@@ -124,22 +158,33 @@ void Relays::drop(uint64_t serial) {
 }
 
 void Relays::forget(uint32_t pid) {
-  std::vector<Buffer>& buffers = process(pid).buffers;
-  for (const Buffer& buffer : buffers) drop(buffer.serial);
-  buffers.clear();
+  Process& all = process(pid);
+  while (!all.buffers.empty()) erase(all, all.buffers.size() - 1);
+  all = {};  // of a process that has gone nothing is kept, no memory either
+}
+
+// The figures of the buffer that it filled, if it still holds them.
+void Relays::note(Process& process, const Request& request, const Figures& figures) {
+  const auto is_its = [&](const Buffer& buffer) { return buffer.from.id == request.id; };
+  size_t place = process.latest;
+  if (place >= process.buffers.size() || !is_its(process.buffers[place])) {
+    const auto found = std::find_if(process.buffers.begin(), process.buffers.end(), is_its);
+    if (found == process.buffers.end()) return;
+    place = static_cast<size_t>(found - process.buffers.begin());
+  }
+  Buffer& buffer = process.buffers[place];
+  unknown_buffers_ -= !buffer.known;
+  buffer.figures = figures;
+  buffer.known = true;
 }
 
 const std::vector<Flow>& Relays::settle(const Request& request) {
   settled_.clear();
+  if (unknown_buffers_ == 0 && !unsettled_) return settled_;
   const Figures figures{request.cpu_copies, request.dma_transfers, request.mode_switches};
-  std::vector<Buffer>& buffers = process(request.id.pid).buffers;
-  const auto filled = std::find_if(buffers.rbegin(), buffers.rend(),
-                                   [&](const Buffer& buffer) { return buffer.from.id == request.id; });
-  if (filled != buffers.rend()) {
-    filled->figures = figures;
-    filled->known = true;
-  }
-  if (candidates_.empty()) return settled_;
+  if (unknown_buffers_ > 0) note(process(request.id.pid), request, figures);
+  if (!unsettled_) return settled_;
+  unsettled_ = false;
   for (Candidate& candidate : candidates_) {
     if (candidate.flow.from == request.id && !candidate.from_known) {
       add(candidate.flow, figures);
@@ -150,8 +195,10 @@ const std::vector<Flow>& Relays::settle(const Request& request) {
       candidate.to_known = true;
     }
     if (candidate.complete()) settled_.push_back(candidate.flow);
+    unsettled_ |= !candidate.from_known || !candidate.to_known;
   }
-  std::erase_if(candidates_, [](const Candidate& candidate) { return candidate.complete(); });
+  if (!settled_.empty())
+    std::erase_if(candidates_, [](const Candidate& candidate) { return candidate.complete(); });
   return settled_;
 }
 

@@ -4,10 +4,11 @@
 
 #include <cstdint>
 #include <deque>
+#include <utility>
 #include <vector>
 
 #include "core/model/model.hpp"
-#include "core/rebuild/dirty.hpp"
+#include "core/rebuild/ranges.hpp"
 #include "core/rebuild/recent_map.hpp"
 
 namespace iohops {
@@ -51,14 +52,18 @@ class Relays {
   };
   struct Buffer {
     RelayEnd from;
-    uint64_t serial = 0;
-    bool known = false;  // its figures
+    uint64_t serial = 0;  // the latest has the largest
+    bool known = false;   // its figures
     Figures figures;
     std::vector<ByteRange> taken;  // disjoint, ordered
     bool carried_on = false;
+    bool has_candidates = false;
   };
+  // Looked through for each request: what is looked at stands by itself.
   struct Process {
-    std::vector<Buffer> buffers;  // the latest is the last
+    std::vector<ByteRange> memory;  // of `buffers`, disjoint
+    std::vector<Buffer> buffers;
+    size_t latest = 0;
   };
   struct Candidate {
     Flow flow;
@@ -66,6 +71,9 @@ class Relays {
     bool from_known = false, to_known = false, claimed = false;
     bool complete() const { return from_known && to_known && claimed; }
   };
+  void fill(Process& process, size_t place, const RelayEnd& end);
+  void erase(Process& process, size_t place);
+  void note(Process& process, const Request& request, const Figures& figures);
   void take_from(Buffer& buffer, const RelayEnd& end, ByteRange range);
   void drop(uint64_t serial);
   static void add(Flow& flow, const Figures& figures);
@@ -77,7 +85,10 @@ class Relays {
   uint32_t last_pid_ = 0;
   uint32_t last_process_ = 0;
   std::deque<Candidate> candidates_;
+  size_t unknown_buffers_ = 0;  // whose figures are not known
+  bool unsettled_ = false;      // a candidate may be complete, or lacks figures
   std::vector<Flow> settled_;
+  std::vector<std::pair<Buffer*, ByteRange>> sources_;  // of the request at hand
   uint64_t serial_ = 0;
 };
 

@@ -7,7 +7,7 @@
 #include <deque>
 #include <vector>
 
-#include "core/rebuild/flat_map.hpp"
+#include "core/flat_map.hpp"
 #include "core/rebuild/transfer_table.hpp"
 
 namespace iohops {

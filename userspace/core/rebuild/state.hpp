@@ -5,14 +5,15 @@
 #include <cstdint>
 #include <deque>
 
+#include "core/flat_map.hpp"
 #include "core/rebuild/dirty.hpp"
-#include "core/rebuild/flat_map.hpp"
 #include "core/rebuild/names.hpp"
 #include "core/rebuild/commits.hpp"
 #include "core/rebuild/open_table.hpp"
 #include "core/rebuild/readahead.hpp"
 #include "core/rebuild/rebuilder.hpp"
 #include "core/rebuild/relay.hpp"
+#include "core/rebuild/repeats.hpp"
 #include "core/rebuild/stack.hpp"
 #include "core/rebuild/transfer_table.hpp"
 
@@ -53,6 +54,7 @@ struct RebuildState {
   DirtyPages dirty;
   Readahead readahead;
   Relays relays;
+  Repeats repeats;
   Commits commits;
   Stack stack;
   FlatMap<uint64_t, bool> device_dma;  // by dev_t: whether its driver uses DMA
@@ -150,9 +152,13 @@ ByteRange fault_dirties(const RebuildState& s, const wire_request_detail& record
 
 // carry.cpp
 // What it brought into the application's memory, or took from there, may be carried on.
-void note_relay(RebuildState& s, const wire_request_detail& record, RequestId id, const FileState* file);
+void note_relay(RebuildState& s, const wire_request& request, uint64_t moved, RequestId id, const FileState* file);
 // The flows that are certain now that the request has been handed out.
-Status emit_flows(RebuildState& s);
+Status emit_flows(RebuildState& s, const Request& request);
+
+// repeats.cpp
+// One more of a kind that is known.
+Status hand_out_repeat(RebuildState& s, Repeat& repeat, const wire_request& record, const FileState& file);
 
 // commits.cpp
 // A request that asks for durability has ended.
@@ -173,6 +179,8 @@ CacheVerdict judge_cache(RebuildState& s, const wire_request_detail& record,
 // A request has written: its bytes are dirty, unless a device has written them already.
 Status note_write(RebuildState& s, const wire_request_detail& record, RequestId id,
                   const CacheVerdict& verdict, const FileState* file);
+// Its bytes in the page cache of `file`.
+Status note_dirty(RebuildState& s, const FileState& file, ByteRange range, const Writer& writer);
 // A device has written these pages: whose bytes were they?
 Status claim_pages(RebuildState& s, uint32_t slot, uint32_t part);
 Status emit_effects(RebuildState& s, const PendingTransfer& transfer);

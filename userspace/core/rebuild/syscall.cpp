@@ -268,7 +268,7 @@ Status hand_out(RebuildState& s, const wire_request_detail& record, RequestId id
   const std::vector<Share>& readahead = held != nullptr ? held->readahead_of : use_readahead(s, request, file);
   r.readahead_of.assign(readahead.begin(), readahead.end());
   if (Status status = s.sink.request(r); !status) return status;
-  return emit_flows(s);
+  return emit_flows(s, r);
 }
 
 Status make_room(RebuildState& s) {
@@ -335,19 +335,27 @@ Status on_request(RebuildState& s, Record record) {
   const auto* request = view<wire_request>(record);
   const bool detailed = (request->flags & WIRE_REQUEST_DETAIL) != 0;
   const wire_owner owner{request->tgid, request->tid, request->start_ns};
+  // The calls that submit are remembered: their requests name them.
+  const bool submits = family(request->op) == OpFamily::kRing;
+  const bool alone = !detailed && !submits && (s.open.live() == 0 || s.open.find(owner) == nullptr);
+  if (alone && request->start_ns >= s.gap_ns) {
+    const FileState* file = s.names.find_file(request->file);
+    Repeat* repeat = file != nullptr ? s.repeats.find(*request, *file) : nullptr;
+    if (repeat != nullptr) return hand_out_repeat(s, *repeat, *request, *file);
+  }
   wire_request_detail whole{};
   std::memcpy(&whole, record.data(),
               detailed ? std::min(record.size(), sizeof whole) : sizeof *request);
-
-  // The calls that submit are remembered: their requests name them.
-  const bool submits = family(request->op) == OpFamily::kRing;
-  if (!detailed && !submits && (s.open.live() == 0 || s.open.find(owner) == nullptr)) {
+  if (alone) {
     const RequestId id = s.names.next_id(owner.tgid);
     const FileState* file = s.names.find_file(request->file);
     if (Status status = note_write(s, whole, id, {}, file); !status) return status;
     note_sync(s, whole, id, file);
-    note_relay(s, whole, id, file);
-    return hand_out(s, whole, id, nullptr, true);
+    note_relay(s, *request, moved_bytes(whole), id, file);
+    const uint64_t doubts = s.counters.copies_in_doubt;
+    if (Status status = hand_out(s, whole, id, nullptr, true); !status) return status;
+    if (file != nullptr && s.counters.copies_in_doubt == doubts) s.repeats.keep(*request, *file, s.request);
+    return {};
   }
   const Result<RequestId> batch = batch_of(s, whole);
   if (!batch) return batch.error();
@@ -364,7 +372,7 @@ Status on_request(RebuildState& s, Record record) {
   held.readahead_of = use_readahead(s, *request, file);
   held.cache = judge_cache(s, whole, held, file);
   note_sync(s, whole, held.id, file);
-  note_relay(s, whole, held.id, file);
+  note_relay(s, *request, moved_bytes(whole), held.id, file);
   if (Status status = note_write(s, whole, held.id, held.cache, file); !status) return status;
   if (Status status = resolve_parts(s, held); !status) return status;
   return release_if_done(s, entry->slot);

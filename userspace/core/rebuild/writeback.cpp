@@ -189,11 +189,13 @@ Status note_write(RebuildState& s, const wire_request_detail& record, RequestId 
   ByteRange range = asked_range(request, s.context.page_size);
   if (bytes == 0 || length(range) < bytes) return {};
   range.begin = range.end - bytes;  // what fell back is the tail
-  if (s.unclaimed.empty()) {
-    s.dirty.write(file->cache, range, writer);
-    return {};
-  }
-  return write_range(s, file->cache, range, writer);
+  return note_dirty(s, *file, range, writer);
+}
+
+Status note_dirty(RebuildState& s, const FileState& file, ByteRange range, const Writer& writer) {
+  if (!s.unclaimed.empty()) return write_range(s, file.cache, range, writer);
+  s.dirty.write(file.cache, range, writer);
+  return {};
 }
 
 Status claim_pages(RebuildState& s, uint32_t slot, uint32_t index) {
