@@ -73,11 +73,9 @@ __noinline __weak int submit_iocb(u64 pointer)
 __noinline __weak int drop_iocb(u64 pointer, u32 tgid)
 {
 	struct ring_key key = { .tgid = tgid };
-	struct cpu_state *cpu = this_cpu_state();
 
 	bpf_probe_read_user(&key.address, sizeof(key.address), (void *)pointer);
-	if (!bpf_map_delete_elem(&ring_requests, &key) && cpu)
-		cpu->requests_entered--;
+	bpf_map_delete_elem(&ring_requests, &key);
 	return 0;
 }
 

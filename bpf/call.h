@@ -251,14 +251,12 @@ static __always_inline void read_arguments(struct thread_state *state, struct pt
 	state->offset = WIRE_UNKNOWN;
 	state->segments = 1;
 	state->call_flags = 0;
+	if (state->op <= WIRE_OP_PWRITE64) {
+		if (state->op >= WIRE_OP_PREAD64)
+			state->offset = syscall_arg3(regs);
+		return;
+	}
 	switch (state->op) {
-	case WIRE_OP_READ:
-	case WIRE_OP_WRITE:
-		return;
-	case WIRE_OP_PREAD64:
-	case WIRE_OP_PWRITE64:
-		state->offset = syscall_arg3(regs);
-		return;
 	case WIRE_OP_PREADV2:
 	case WIRE_OP_PWRITEV2:
 		state->call_flags = syscall_arg5(regs);

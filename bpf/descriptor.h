@@ -76,15 +76,6 @@ static __always_inline bool is_unwanted(struct known_file *known)
 	return known->unwanted;
 }
 
-static __always_inline void forget_request(struct thread_state *state)
-{
-	struct cpu_state *cpu = this_cpu_state();
-
-	state->start_ns = 0;
-	if (cpu)
-		cpu->requests_entered--;
-}
-
 static __always_inline void resolve_file(struct thread_state *state, struct task_struct *task)
 {
 	struct known_file *known = &state->known[state->fd & (KNOWN_FILES - 1)];
@@ -100,7 +91,7 @@ static __always_inline void resolve_file(struct thread_state *state, struct task
 	state->open_flags = read_field(struct file, file, f_flags) | known->open_flags;
 	state->file = known->alias;
 	if (judge_paths && is_unwanted(known) && !state->to_file)
-		forget_request(state);
+		state->start_ns = 0; /* as if it had never been */
 }
 
 /* Where sendfile and its kin put the bytes. */

@@ -146,7 +146,7 @@ static __always_inline void meet_copy(struct thread_state *state, const struct v
 	if (!facts->alias || facts->shared)
 		return;
 	if (!state->file_fault)
-		meet_file_fault(state);
+		state->file_fault = 1;
 	state->file = facts->alias;
 	state->offset = facts->offset & ~((1ULL << page_shift) - 1);
 	state->flags |= WIRE_REQUEST_PRIVATE | WIRE_REQUEST_COPIED;

@@ -35,20 +35,11 @@ static long read_vma(struct task_struct *task, struct vm_area_struct *vma, struc
 /* A page fault turns out to be on a file mapping: name the file, once. Only the vma tells whether the
  * mapping is private (a store means a copy) and which offset the address stands for. `inode` must come
  * from a probe read: emit_file takes no BTF pointer. */
-static __always_inline void meet_file_fault(struct thread_state *state)
-{
-	struct cpu_state *cpu = this_cpu_state();
-
-	state->file_fault = 1;
-	if (cpu)
-		cpu->requests_entered++;
-}
-
 static __noinline __attribute__((unused)) int meet_mapping(struct thread_state *state, struct inode *inode, struct task_struct *task)
 {
 	struct vma_facts facts = { .address = state->buffer };
 
-	meet_file_fault(state);
+	state->file_fault = 1;
 	if (can_find_vma)
 		bpf_find_vma(task, state->buffer, read_vma, &facts, 0);
 	if (facts.found && facts.alias) {
@@ -65,7 +56,7 @@ static __noinline __attribute__((unused)) int meet_mapping(struct thread_state *
 /* Where no program may name a callback (before 5.17): without the vma. */
 static __noinline __attribute__((unused)) int meet_mapping_plain(struct thread_state *state, struct inode *inode)
 {
-	meet_file_fault(state);
+	state->file_fault = 1;
 	state->file = file_alias(inode, NULL, NULL, 0, 0);
 	return 0;
 }

@@ -5,7 +5,7 @@
 #ifndef IOHOPS_REQUEST_H
 #define IOHOPS_REQUEST_H
 
-#include "track.h"
+#include "same.h"
 
 static __always_inline u32 log2_bucket(u64 value)
 {
@@ -20,20 +20,34 @@ static __always_inline u32 log2_bucket(u64 value)
 	return bucket < WIRE_LATENCY_BUCKETS ? bucket : WIRE_LATENCY_BUCKETS - 1;
 }
 
-static const struct wire_tally new_tally = {};
+/* The row of a key, given to it at its first use; TALLIES: no room, or other CPUs were faster each time (it is
+ * asked for again). Rows are never given back. A global function, so that it is verified once. */
+__noinline __weak u32 find_row(u32 tgid, u32 file, u32 op, u32 direct)
+{
+	struct wire_tally_key key = { .tgid = tgid, .file = file, .op = op, .direct = direct };
+	u32 *known = bpf_map_lookup_elem(&tally_rows, &key), row;
+
+	if (known)
+		return *known;
+	for (int i = 0; i < 8 && next_row < TALLIES; i++) {
+		row = next_row++;
+		if (bpf_map_update_elem(&taken_rows, &row, &row, BPF_NOEXIST))
+			continue;
+		bpf_map_update_elem(&tally_rows, &key, &row, BPF_NOEXIST);
+		known = bpf_map_lookup_elem(&tally_rows, &key); /* another thread may have been first */
+		return known ? *known : TALLIES;
+	}
+	return TALLIES;
+}
 
 static __always_inline struct wire_tally *find_tally(u32 tgid, u32 file, u16 op, u16 direct)
 {
-	struct wire_tally_key key = { .tgid = tgid, .file = file, .op = op, .direct = direct };
-	struct wire_tally *row = bpf_map_lookup_elem(&tallies, &key);
+	u32 row = find_row(tgid, file, op, direct);
+	struct wire_tally *tally_row = bpf_map_lookup_elem(&tallies, &row);
 
-	if (row)
-		return row;
-	bpf_map_update_elem(&tallies, &key, &new_tally, BPF_NOEXIST);
-	row = bpf_map_lookup_elem(&tallies, &key);
-	if (!row)
+	if (!tally_row)
 		count_loss(WIRE_LOSS_TALLY_FULL);
-	return row;
+	return tally_row;
 }
 
 #define O_DIRECT_X86 00040000
@@ -46,13 +60,21 @@ static __always_inline struct wire_tally *find_tally(u32 tgid, u32 file, u16 op,
 
 static __always_inline void tally_request(struct thread_state *state, u64 end_ns, s64 result)
 {
-	struct wire_tally *row =
-		find_tally(state->tgid, state->file, state->op,
-			   (state->open_flags & O_DIRECT) != 0 || state->flags & WIRE_REQUEST_ZEROCOPY);
-	u64 duration = end_ns - state->start_ns;
+	u32 op = state->op, direct = (state->open_flags & O_DIRECT) != 0 || state->flags & WIRE_REQUEST_ZEROCOPY;
+	struct tally_place *place = &state->places[state->fd & (KNOWN_FILES - 1)][op & 1];
+	u64 key = (u64)state->file << 32 | op << 1 | direct, duration = end_ns - state->start_ns;
+	struct wire_tally *row;
 
-	if (!row)
+	if (place->key != key) {
+		place->row = find_row(state->tgid, state->file, op, direct);
+		place->key = key;
+	}
+	row = bpf_map_lookup_elem(&tallies, &place->row);
+	if (!row) {
+		place->key = 0;
+		count_loss(WIRE_LOSS_TALLY_FULL);
 		return;
+	}
 	row->requests++;
 	row->duration_ns += duration;
 	if (state->requested != WIRE_UNKNOWN)
@@ -93,7 +115,8 @@ static __always_inline void fill_request(struct wire_request *record, struct thr
 	record->call_flags = state->call_flags;
 	record->op = state->op;
 	record->flags = flags;
-	record->segments = state->segments;
+	record->segments = state->segments < 0xffff ? state->segments : 0xffff;
+	record->told = 0;
 }
 
 /* A filter drops it and nothing else speaks of it. Writes stay: they are why a device works later. */
@@ -115,11 +138,33 @@ static __always_inline bool is_dropped(struct thread_state *state, u64 end_ns)
 	return known->alias == state->file;
 }
 
-/* Ends the open request of a thread: after it the thread has none. */
-static __always_inline void close_request(struct thread_state *state, u64 end_ns, s64 result, u64 offset, u16 flags)
+/* In few words if the thread has told one like it, else in full, and from then on it has. */
+static __always_inline void write_request(struct thread_state *state, u64 end_ns, s64 result, u64 offset, u16 flags,
+					  bool at_exit)
 {
-	struct cpu_state *cpu;
+	struct told_request *told = &state->told[state->fd & (WIRE_TOLD_SLOTS - 1)];
+	/* In a register: to read the word after a store to a part of it would wait for that store. */
+	u64 what = (state->what & ~0xffff0000ULL) | (u64)flags << 16;
+	struct wire_request *record;
 
+	if (at_exit && told->context && told->what == what && told->where == state->where && told->how == state->how &&
+	    write_same(state, told, end_ns, result, offset))
+		return;
+	record = reserve(sizeof(*record), WIRE_REQUEST, end_ns, WIRE_LOSS_RING_REQUEST);
+	if (!record) {
+		told->context = 0;
+		return;
+	}
+	fill_request(record, state, result, offset, flags);
+	if (at_exit)
+		record->told = tell(state, told, what, offset);
+	submit(record);
+}
+
+/* Ends the open request of a thread: after it the thread has none. `at_exit`: from syscall_exit. */
+static __always_inline void finish_request(struct thread_state *state, u64 end_ns, s64 result, u64 offset, u16 flags,
+					bool at_exit)
+{
 	flags |= state->flags;
 	if (measure_copies && WIRE_OP_COPIES(state->op) && state->copying)
 		flags |= WIRE_REQUEST_COPY_MISSED; /* a return was */
@@ -132,19 +177,9 @@ static __always_inline void close_request(struct thread_state *state, u64 end_ns
 	if (tally) {
 		tally_request(state, end_ns, result);
 	} else if (judge_requests && is_dropped(state, end_ns)) {
-		cpu = this_cpu_state();
-		if (cpu)
-			cpu->requests_entered--; /* as if it had never been */
+		/* as if it had never been */
 	} else if (!state->touched) {
-		struct wire_request *record =
-			reserve(sizeof(*record), WIRE_REQUEST, end_ns, WIRE_LOSS_RING_REQUEST);
-		if (record) {
-			fill_request(record, state, result, offset, flags);
-			submit(record);
-			cpu = this_cpu_state();
-			if (cpu)
-				cpu->requests_written++;
-		}
+		write_request(state, end_ns, result, offset, flags, at_exit);
 	} else {
 		struct wire_request_detail *record =
 			reserve(sizeof(*record), WIRE_REQUEST, end_ns, WIRE_LOSS_RING_REQUEST);
@@ -174,14 +209,16 @@ static __always_inline void close_request(struct thread_state *state, u64 end_ns
 			record->run_by = state->run_by;
 			record->run_flags = state->run_flags;
 			submit(record);
-			cpu = this_cpu_state();
-			if (cpu)
-				cpu->requests_written++;
 		}
 	}
 	state->start_ns = 0;
 	state->touched = 0;
 	state->out_ns = 0;
+}
+
+static __always_inline void close_request(struct thread_state *state, u64 end_ns, s64 result, u64 offset, u16 flags)
+{
+	finish_request(state, end_ns, result, offset, flags, false);
 }
 
 /* A page fault has no end event: it is closed by the thread's next event, and only then is it known
@@ -203,10 +240,6 @@ static __always_inline void close_fault(struct thread_state *state, struct task_
 
 static __always_inline void open_request(struct thread_state *state, u64 now, u16 op)
 {
-	struct cpu_state *cpu = this_cpu_state();
-
-	if (cpu)
-		cpu->requests_entered++;
 	state->op = op;
 	state->flags = 0;
 	state->touched = 0;

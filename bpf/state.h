@@ -77,6 +77,22 @@ struct known_file {
 #define KNOWN_FILES 4 /* a power of two */
 #define KNOWN_TARGET KNOWN_FILES
 
+/* The request that a thread told in full, per slot of `known`: see struct wire_same. */
+struct told_request {
+	u64 what, where, how; /* as in struct thread_state */
+	u64 buffer, requested, offset;
+	u32 context; /* WIRE_CONTEXT(..), 0: none was */
+	u32 generation; /* of the last */
+};
+
+/* top: where a thread's requests are added up, per slot of `known`, apart by the lowest bit of the operation:
+ * programs read and write the same file in turn. */
+struct tally_place {
+	u64 key; /* file, operation, direct; 0: unknown */
+	u32 row;
+	u32 unused;
+};
+
 /* A request that was submitted to a ring: io_uring's by its struct io_kiocb, libaio's by the address of the
  * application's struct iocb. address == 0: none. */
 struct ring_key {
@@ -93,22 +109,41 @@ struct thread_state {
 	u32 tgid;
 	/* the open request, start_ns == 0: none */
 	u64 start_ns;
-	u16 op;
-	u16 flags; /* WIRE_REQUEST_* */
-	s32 fd;
-	u32 file;
-	u32 open_flags;
+	union {
+		struct {
+			u16 op;
+			u16 flags; /* WIRE_REQUEST_* */
+			s32 fd;
+		};
+		u64 what; /* the same as one word, to compare */
+	};
+	union {
+		struct {
+			u32 file;
+			u32 open_flags;
+		};
+		u64 where;
+	};
 	u64 buffer;
 	u64 requested;
 	u64 offset; /* explicit, WIRE_UNKNOWN: take it from f_pos when it ends */
-	u32 segments;
-	u32 call_flags;
+	union {
+		struct {
+			u32 segments;
+			u32 call_flags;
+		};
+		u64 how;
+	};
 	u64 copied; /* bytes that copy functions reported */
 	u64 out_ns; /* off the CPU since, 0: on it */
 	u32 touched; /* see below */
 	u32 to_file; /* where sendfile and its kin put the bytes, 0: nowhere */
 	/* The files that it used last, by descriptor: a server goes to and fro between a few. */
 	struct known_file known[KNOWN_FILES + 1]; /* and the last target */
+	union {
+		struct told_request told[KNOWN_FILES];
+		struct tally_place places[KNOWN_FILES][2];
+	};
 
 	s32 to_fd;
 	u32 copying; /* between the kprobe and the kretprobe of a copy function: whether it is for user memory, */
@@ -336,11 +371,33 @@ struct {
 /* Bytes that each ring could not take: how large it would have had to be. */
 __u64 ring_lost_bytes[RINGS] __weak = {};
 
+/* For the records that are the most, a ring of words for each CPU, shared with the collector's memory: see same.h.
+ * Userspace sets the sizes. */
+struct word_ring {
+	u64 written; /* words so far, by the kernel */
+	u64 unused[15];
+	u64 read; /* by the collector */
+	u64 unused_2[15];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct word_ring);
+} word_rings SEC(".maps") __weak;
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(u32));
+	__uint(value_size, 4096);
+} ring_words SEC(".maps") __weak;
+const volatile __u32 word_mask __weak = 0; /* words of a ring - 1; 0: there is none */
+
 /* What only its own CPU touches. */
 struct cpu_state {
 	u64 losses[WIRE_LOSS_CAUSES];
-	u64 requests_entered;
-	u64 requests_written;
 	u64 next_transfer;
 	u64 next_file;
 };
@@ -351,12 +408,28 @@ struct {
 	__type(value, struct cpu_state);
 } cpu_states SEC(".maps") __weak;
 
+/* top. The row of a key, found once by a thread and then remembered: a hash by CPU took 26 ns a request. */
+#define TALLIES 8192 /* userspace makes it 1 when nothing is tallied */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
-	__uint(max_entries, 8192); /* userspace makes it 1 when nothing is tallied */
-	__type(key, struct wire_tally_key);
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, TALLIES);
+	__type(key, u32);
 	__type(value, struct wire_tally);
 } tallies SEC(".maps") __weak;
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TALLIES);
+	__type(key, struct wire_tally_key);
+	__type(value, u32);
+} tally_rows SEC(".maps") __weak;
+/* Rows that are given to a key: taking one in a hash is atomic where BPF has no atomic instructions (before 5.12). */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TALLIES);
+	__type(key, u32);
+	__type(value, u32);
+} taken_rows SEC(".maps") __weak;
+__u32 next_row __weak = 0; /* a hint: CPUs race for it */
 
 /* Room for a file record with its path; `busy` because a program can be preempted or interrupted
  * by another on its CPU. */

@@ -60,7 +60,7 @@ static __always_inline int enter(struct pt_regs *regs, long number, bool find_vm
 		if (state->op == WIRE_OP_PAGE_FAULT)
 			close_fault(state, task);
 		else
-			state->start_ns = 0; /* its exit was missed; entered - written tells */
+			state->start_ns = 0; /* its exit was missed: the kernel counts the programs that it skips */
 	}
 	if (!op)
 		return 0;
@@ -167,7 +167,7 @@ static __always_inline int leave(struct pt_regs *regs, long result)
 	if (watch_streams && state->stream_ns)
 		note_stream(state, result);
 	offset = state->offset;
-	close_request(state, now, result, offset, 0);
+	finish_request(state, now, result, offset, 0, true);
 	return 0;
 }
 

@@ -41,6 +41,8 @@ enum wire_kind {
 	WIRE_DEVICE = 35,
 	WIRE_LOSS = 48, /* written by the collector from the kernel's counters */
 	WIRE_END = 49,	/* written by the collector, once, as the last record */
+	WIRE_PACKED = 64, /* only in raw recordings: see core/pack */
+	WIRE_SAME = 256,  /* up to 511: the low byte is WIRE_SAME_* */
 };
 
 struct wire_header {
@@ -152,8 +154,41 @@ struct wire_request {
 	__u32 call_flags;  /* RWF_* of preadv2/pwritev2, SYNC_FILE_RANGE_*, MS_*, MSG_*, SPLICE_F_* */
 	__u16 op;	   /* enum wire_op */
 	__u16 flags;	   /* WIRE_REQUEST_* */
-	__u32 segments;	   /* iovecs; 1 for a plain buffer */
+	__u16 segments;	   /* iovecs; 1 for a plain buffer */
+	__u16 told;	   /* WIRE_TOLD(..): later records may say that they are the same; 0: none does */
 };
+
+/* A request like an earlier one of its thread: of a program that reads file after file, or one file from end to
+ * end, most are. The full record tells once what does not change and gives it a number; this one tells where and
+ * when, and what else has changed, in `words`: buffer, requested, result, those that the kind names. Without them
+ * they are as they were told, and the result is what was requested.
+ *
+ * A thread keeps WIRE_TOLD_SLOTS of them, a later full record of a slot replaces the earlier. The generation is a
+ * check: it can only differ if the full record was lost on the way, and then the request is lost, too. */
+struct wire_same {
+	__u64 time_ns;
+	__u16 kind; /* WIRE_SAME + WIRE_SAME_* */
+	__u16 size;
+	__u32 context; /* WIRE_CONTEXT(..). (Which CPU it was the ring tells.) */
+	__u32 duration_ns;
+	__u32 place;
+	__u64 words[]; /* up to 3 */
+};
+enum {
+	WIRE_SAME_SLOT = 3,
+	WIRE_SAME_AHEAD = 4,	/* offset: so many bytes after the one that was told (signed) */
+	WIRE_SAME_SECTOR = 8,	/* offset: so many times 512 bytes; neither: it is unknown */
+	WIRE_SAME_BUFFER = 16,	/* in `words`, in this order */
+	WIRE_SAME_REQUESTED = 32,
+	WIRE_SAME_RESULT = 64,
+	WIRE_SAME_WORDS = WIRE_SAME_BUFFER | WIRE_SAME_REQUESTED | WIRE_SAME_RESULT,
+};
+#define WIRE_IS_SAME(kind) (((kind) & ~0xff) == WIRE_SAME)
+
+#define WIRE_TOLD_SLOTS 4
+#define WIRE_GENERATIONS 1024 /* and 22 bits for the thread: the kernel gives no higher numbers */
+#define WIRE_CONTEXT(tid, generation) ((__u32)(generation) << 22 | (tid))
+#define WIRE_TOLD(slot, generation) (0x8000 | (slot) << 12 | (generation))
 
 /* A run of pages that entered the page cache while the request ran. */
 struct wire_page_run {
@@ -383,8 +418,7 @@ struct wire_end {
 	__u64 record_bytes;
 	__u64 ring_bytes;	  /* of one ring */
 	__u64 ring_peak_bytes;	  /* of the fullest */
-	__u64 requests_entered;	  /* request starts seen in the kernel */
-	__u64 requests_written;	  /* request records that reached the ring */
+	__u64 unused[2];
 	__u32 stop_reason; /* enum wire_stop */
 	__u32 reserved;
 	/* Older records end here. */
@@ -408,6 +442,7 @@ WIRE_ASSERT(wire_process_exit, 24);
 WIRE_ASSERT(wire_thread, 48);
 WIRE_ASSERT(wire_file, 80);
 WIRE_ASSERT(wire_request, 88);
+WIRE_ASSERT(wire_same, 24);
 WIRE_ASSERT(wire_page_run, 40);
 WIRE_ASSERT(wire_request_detail, 88 + 128 + 32);
 WIRE_ASSERT(wire_pages, 72);

@@ -117,7 +117,7 @@ void feed(const std::vector<Words>& records, bool ordered) {
     const Record record = std::as_bytes(std::span(words));
     if (!ordered) {
       if (!hand_on(record)) break;
-    } else if (!orderer.push(record)) {
+    } else if (!orderer.push(record, view<wire_header>(record)->cpu)) {
       if (!orderer.release(orderer.newest_ns(), hand_on)) break;
     }
   }

@@ -65,7 +65,8 @@ std::map<std::string, Outcome> load(const std::string& path, const std::vector<s
                      object.set("measure_copies", true) &&
                      object.set("can_type_task", has("bpf_get_current_task_btf")) &&
                      object.set("can_find_vma", has("bpf_find_vma")) &&
-                     object.set("can_cast", has("bpf_rdonly_cast"));
+                     object.set("can_cast", has("bpf_rdonly_cast")) &&
+                     object.set("word_mask", knobs.scope == 1 ? 0u : 511u) &&
                      object.set("can_hold", has("bpf_preempt_disable"));
   if (!known) std::printf("@ failed the knobs of the object are those of bpf/state.h\n");
   return object.load(wanted);

@@ -62,10 +62,12 @@ TEST(Decode, refuses_a_record_that_is_longer_than_its_buffer) {
 }
 
 TEST(Decode, known_kinds_need_their_fixed_part) {
+  constexpr uint16_t kSame = WIRE_SAME;
   const std::pair<uint16_t, size_t> kinds[] = {
       {WIRE_PROCESS, 56}, {WIRE_PROCESS_EXIT, 24}, {WIRE_THREAD, 48}, {WIRE_FILE, 80},
       {WIRE_REQUEST, 88}, {WIRE_PAGES, 72},        {WIRE_WAIT, 48},   {WIRE_TRANSFER, 168},
       {WIRE_BIO, 88},     {WIRE_LOSS, 32},         {WIRE_END, 96},
+      {kSame, 24},        {kSame | WIRE_SAME_RESULT, 32}, {kSame | WIRE_SAME_WORDS, 48},
   };
   for (const auto& [kind, bytes] : kinds) {
     EXPECT_TRUE(check_record(as_record(record_of(kind, bytes)))) << kind;

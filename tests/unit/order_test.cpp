@@ -22,7 +22,7 @@ bool push(Orderer& orderer, const Item& item, size_t bytes = 24) {
   const wire_header header{item.time, 999, static_cast<uint16_t>(bytes), item.cpu};
   std::memcpy(words.data(), &header, sizeof header);
   words[2] = item.arrival;
-  return orderer.push(std::as_bytes(std::span(words)));
+  return orderer.push(std::as_bytes(std::span(words)), item.cpu);
 }
 
 std::vector<Item> release(Orderer& orderer, uint64_t until) {

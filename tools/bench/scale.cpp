@@ -79,7 +79,7 @@ std::optional<Outcome> simulate(const Machine& machine) {
     const uint64_t begin = cpu_ns();
     for (const auto& ring : rings) {
       for (const wire_request& record : ring) {
-        outcome.refused += !orderer.push(bytes_of(record));
+        outcome.refused += !orderer.push(bytes_of(record), record.header.cpu);
         records++;
       }
     }

@@ -81,13 +81,13 @@ void Capture::judge_file(Record record) {
 }
 
 void Capture::drain() {
-  session_.drain([&](std::span<const std::byte> bytes) {
+  session_.drain([&](Record bytes, uint32_t ring) {
     Record rest = bytes;
     const Result<Record> record = next_record(rest);
     // A full orderer means that time stands still between CPUs (a clock that jumped): the record
     // counts as lost.
     if (record && !filter_.paths.empty()) judge_file(*record);
-    if (record && orderer_.push(*record)) {
+    if (record && orderer_.push(*record, ring)) {
       records_++;
       bytes_ += record->size();
     } else {
@@ -105,7 +105,7 @@ void Capture::note_loss(uint64_t now, uint32_t cause, uint64_t count) {
   record.header = {.time_ns = now, .kind = WIRE_LOSS, .size = sizeof record, .cpu = 0};
   record.count = count;
   record.cause = cause;
-  orderer_.push(bytes_of(record));
+  orderer_.push(bytes_of(record), 0);
   lost_ += count;
 }
 
@@ -153,8 +153,6 @@ Status Capture::finish(wire_stop reason, uint64_t missed) {
   end.record_bytes = bytes_;
   end.ring_bytes = session_.ring_bytes();
   end.ring_peak_bytes = session_.ring_peak_bytes();
-  end.requests_entered = seen_.requests_entered;
-  end.requests_written = seen_.requests_written;
   end.stop_reason = reason;
   end.ring_wanted_bytes = session_.ring_wanted_bytes();
   const ClockOffsets clocks = ClockOffsets::now();

@@ -148,7 +148,7 @@ Status Top::sample() {
   const nanoseconds elapsed = std::max<nanoseconds>(now - sampled_, nanoseconds(1));
   const nanoseconds cpu = own_cpu();
   // Names first: a tally may be of a file that was named since the last sample.
-  session_->drain([&](std::span<const std::byte> bytes) { names_->record(bytes); });
+  session_->drain([&](Record record, uint32_t) { names_->record(record); });
   tallies_.clear();
   for (const TallyRow& row : session_->tallies())
     if (names_->passes(row.key)) tallies_.push_back({row.key, row.tally});

@@ -13,6 +13,7 @@ Error damaged(std::string what) { return {ErrorKind::kDamaged, std::move(what)};
 
 // The fixed part of a known kind; 0 for a kind that is not known.
 size_t fixed_bytes(uint16_t kind) {
+  if (WIRE_IS_SAME(kind)) return same_bytes(kind);
   switch (kind) {
     case WIRE_PROCESS:
       return sizeof(wire_process);

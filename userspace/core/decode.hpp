@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -22,6 +23,11 @@ Result<Record> next_record(Record& rest);
 
 // The bytes that a record claims to have, 0 if `bytes` is too short to hold a header.
 size_t claimed_size(Record bytes);
+
+// The bytes of a struct wire_same of this kind, with its words.
+inline size_t same_bytes(uint16_t kind) {
+  return sizeof(wire_same) + sizeof(uint64_t) * static_cast<size_t>(std::popcount(kind & unsigned{WIRE_SAME_WORDS}));
+}
 
 // Whether the contents of a record of a known kind can be read: its fixed part is there, and what
 // it says about its own length and strings holds. A record of an unknown kind is fine: it is

@@ -74,6 +74,14 @@ class FlatMap {
 
   size_t size() const { return size_; }
 
+  // `void f(const Key&, const Value&)`, in no order.
+  template <typename F>
+  void for_each(F&& f) const {
+    for (const Cell& cell : cells_) {
+      if (cell.used) f(cell.key, cell.value);
+    }
+  }
+
  private:
   struct Cell {
     Key key{};

@@ -35,15 +35,14 @@ bool Orderer::make_room(uint32_t units) {
   return true;
 }
 
-bool Orderer::push(Record record) {
+bool Orderer::push(Record record, uint32_t ring) {
   const auto units = static_cast<uint32_t>(record.size() / 8);
   if (!make_room(units)) return false;
   Chunk& chunk = chunks_[filling_];
   std::memcpy(chunk.words.get() + chunk.used, record.data(), record.size());
   wire_header header;
   std::memcpy(&header, record.data(), sizeof header);
-  insert(lanes_[header.cpu % kLanes],
-         {header.time_ns, header.cpu, filling_ * kChunkUnits + chunk.used});
+  insert(lanes_[ring % kLanes], {header.time_ns, ring, filling_ * kChunkUnits + chunk.used});
   chunk.used += units;
   chunk.live++;
   records_++;
@@ -94,7 +93,7 @@ void Orderer::prepare() {
 
 Orderer::Front Orderer::front(uint32_t lane) const {
   const Entry& entry = lanes_[lane].entries[lanes_[lane].head];
-  return {entry.time_ns, entry.cpu, lane};
+  return {entry.time_ns, entry.ring, lane};
 }
 
 // The earliest record if it is due, nullptr otherwise. Its lane moves on.

@@ -11,11 +11,11 @@
 
 namespace iohops {
 
-// Assumption: the records of one CPU arrive nearly in time order (a record may be overtaken by
+// Assumption: the records of one ring arrive nearly in time order (a record may be overtaken by
 // those of an interrupt), the rings are drained one after the other, and after draining all of them
-// at time T nothing older than T minus a small slack is still to come. Rule: a lane per CPU is kept
+// at time T nothing older than T minus a small slack is still to come. Rule: a lane per ring is kept
 // sorted by (time, arrival) on insertion; lanes are merged on release. Release condition: the
-// caller names a time; everything up to it goes out in (time, cpu, arrival) order. A record that is
+// caller names a time; everything up to it goes out in (time, ring, arrival) order. A record that is
 // older than what already went out is late: it goes out first at the next release, and is counted.
 class Orderer {
  public:
@@ -23,7 +23,7 @@ class Orderer {
   explicit Orderer(size_t max_bytes = size_t{64} << 20);
 
   // Copies the record, which next_record() has accepted. false: no room, release some first.
-  bool push(Record record);
+  bool push(Record record, uint32_t ring);
 
   // Hands out all records with time_ns <= until_ns: `Status f(Record)`; the bytes are valid during
   // the call, and `f` must not push. Stops at the first error and returns it; the record that
@@ -48,7 +48,7 @@ class Orderer {
  private:
   struct Entry {
     uint64_t time_ns;
-    uint32_t cpu;
+    uint32_t ring;
     uint32_t place;  // in units of 8 bytes: chunk * kChunkUnits + unit
   };
   struct Lane {
@@ -62,20 +62,20 @@ class Orderer {
     uint32_t used = 0;  // units
   };
 
-  static constexpr size_t kLanes = 256;  // CPUs share lanes beyond that; the order still holds
+  static constexpr size_t kLanes = 256;  // rings share lanes beyond that; the order still holds
   static constexpr uint32_t kChunkUnits = 32768;  // 256 KiB: four of the largest records
 
   // The first entry of a lane, by value: 192 lanes fill 3 KiB of the heap, and a comparison that
   // followed a lane to its entries missed the cache twice (`make bench` has scale.cpp).
   struct Front {
     uint64_t time_ns;
-    uint32_t cpu;
+    uint32_t ring;
     uint32_t lane;
   };
 
   template <typename T>
   static bool before(const T& a, const T& b) {
-    return a.time_ns != b.time_ns ? a.time_ns < b.time_ns : a.cpu < b.cpu;
+    return a.time_ns != b.time_ns ? a.time_ns < b.time_ns : a.ring < b.ring;
   }
   bool make_room(uint32_t units);
   void insert(Lane& lane, Entry entry);

@@ -2,7 +2,6 @@
 
 #include <bpf/bpf.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,8 +12,6 @@ namespace iohops {
 
 // With its head, up to a page's end: wire_header.size has 16 bits.
 constexpr uint64_t kLongestRecord = uint64_t{128} << 10;
-
-void RingReader::Unmap::operator()(void* memory) const { munmap(memory, bytes); }
 
 Result<RingReader> RingReader::create(uint64_t bytes) {
   RingReader ring;
@@ -31,18 +28,18 @@ Result<RingReader> RingReader::create(uint64_t bytes) {
   // time only what a record can reach is mapped: the kernel maps it all at once, and counts it as
   // resident.
   const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  void* consumer = mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_SHARED, ring.fd(), 0);
-  if (consumer != MAP_FAILED) ring.consumer_page_ = Mapping(consumer, Unmap{.bytes = page});
   const size_t size = page + bytes + std::min(bytes, kLongestRecord);
-  void* data = mmap(nullptr, size, PROT_READ, MAP_SHARED, ring.fd(), static_cast<off_t>(page));
-  if (data != MAP_FAILED) ring.data_pages_ = Mapping(data, Unmap{.bytes = size});
-  if (consumer == MAP_FAILED || data == MAP_FAILED) {
+  ring.consumer_page_ =
+      map_pages(nullptr, page, PROT_READ | PROT_WRITE, MAP_SHARED, ring.fd(), 0);
+  ring.data_pages_ =
+      map_pages(nullptr, size, PROT_READ, MAP_SHARED, ring.fd(), static_cast<off_t>(page));
+  if (!ring.consumer_page_ || !ring.data_pages_) {
     return Error{ErrorKind::kRuntime, fmt::format("cannot map a ring buffer of {} bytes: {}", bytes,
                                                   std::strerror(errno))};
   }
-  ring.consumer_ = static_cast<uint64_t*>(consumer);
-  ring.producer_ = static_cast<uint64_t*>(data);
-  ring.data_ = static_cast<const std::byte*>(data) + page;
+  ring.consumer_ = static_cast<uint64_t*>(ring.consumer_page_.get());
+  ring.producer_ = static_cast<uint64_t*>(ring.data_pages_.get());
+  ring.data_ = static_cast<const std::byte*>(ring.data_pages_.get()) + page;
   ring.mask_ = bytes - 1;
   return ring;
 }

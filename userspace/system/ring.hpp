@@ -5,11 +5,11 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <vector>
 
 #include "core/result.hpp"
+#include "system/mapping.hpp"
 #include "system/unique_fd.hpp"
 
 namespace iohops {
@@ -58,20 +58,13 @@ class RingReader {
   static constexpr uint32_t kDiscarded = 1u << 30;
   static constexpr uint32_t kHeader = 8;
 
-  struct Unmap {
-    using pointer = void*;
-    void operator()(void* memory) const;
-    size_t bytes = 0;
-  };
-  using Mapping = std::unique_ptr<void, Unmap>;
-
   RingReader() = default;
   std::atomic_ref<uint64_t> consumer() const { return std::atomic_ref(*consumer_); }
   std::atomic_ref<uint64_t> producer() const { return std::atomic_ref(*producer_); }
 
   UniqueFd map_;
-  Mapping consumer_page_{nullptr, Unmap()};
-  Mapping data_pages_{nullptr, Unmap()};
+  Mapping consumer_page_;
+  Mapping data_pages_;
   uint64_t* consumer_ = nullptr;
   uint64_t* producer_ = nullptr;
   const std::byte* data_ = nullptr;

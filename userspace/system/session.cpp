@@ -41,6 +41,14 @@ uint64_t default_ring_bytes() {
                     uint64_t{1} << 20, uint64_t{8} << 20);
 }
 
+// A ring of words for each CPU, of all together no more than 128 MiB. 1 MiB holds 33 ms of the fastest
+// single process measured and stays in the caches; what does not fit goes into the ring buffer.
+uint64_t word_ring_bytes(uint64_t ring_bytes) {
+  const auto cpus = static_cast<uint64_t>(std::max(1, libbpf_num_possible_cpus()));
+  const uint64_t share = std::bit_floor((uint64_t{128} << 20) / cpus);
+  return std::clamp(std::min(share, ring_bytes / 8), uint64_t{4096}, uint64_t{1} << 20);
+}
+
 // 0: /proc is not there; then no network device is known.
 uint32_t network_namespace() {
   struct stat facts {};
@@ -78,6 +86,19 @@ void set_filter(iohops_bpf& skeleton, const EarlyFilter& filter) {
   if (!knobs.judge_paths) bpf_map__set_max_entries(skeleton.maps.unwanted_files, 1);
 }
 
+// See bpf/same.h for why only here.
+void set_word_rings(iohops_bpf& skeleton, uint64_t bytes) {
+#if defined(__x86_64__)
+  const auto cpus = static_cast<uint32_t>(std::max(1, libbpf_num_possible_cpus()));
+  bpf_map__set_max_entries(skeleton.maps.word_rings, cpus);
+  bpf_map__set_max_entries(skeleton.maps.ring_words, cpus);
+  bpf_map__set_value_size(skeleton.maps.ring_words, static_cast<uint32_t>(bytes));
+  skeleton.rodata->word_mask = static_cast<uint32_t>(bytes / sizeof(uint64_t) - 1);
+#else
+  (void)skeleton, (void)bytes;
+#endif
+}
+
 void set_knobs(iohops_bpf& skeleton, const SessionOptions& options, const Plan& plan) {
   auto& knobs = *skeleton.rodata;
   knobs.scope = options.all ? 2 : (options.pids.size() == 1 && !options.follow) ? 0 : 1;
@@ -104,7 +125,14 @@ void set_knobs(iohops_bpf& skeleton, const SessionOptions& options, const Plan& 
     knobs.self_devs[used] = dev;
     knobs.self_inos[used++] = ino;
   }
-  if (!options.tally) bpf_map__set_max_entries(skeleton.maps.tallies, 1);
+  if (options.tally) {
+    knobs.word_mask = 0;
+  } else {
+    bpf_map__set_max_entries(skeleton.maps.tallies, 1);
+    bpf_map__set_max_entries(skeleton.maps.tally_rows, 1);
+    bpf_map__set_max_entries(skeleton.maps.taken_rows, 1);
+    set_word_rings(skeleton, word_ring_bytes(options.ring_bytes.value_or(default_ring_bytes())));
+  }
   if (!plan.watches_dma()) {
     bpf_map__set_max_entries(skeleton.maps.memories, 1);
     bpf_map__set_max_entries(skeleton.maps.buffers, 1);
@@ -212,11 +240,23 @@ Result<std::unique_ptr<Session>> Session::load(const SessionOptions& options, Pl
   if (!filled) return filled.error();
   session->rings_ = std::move(*filled);
   session->refused_.resize(session->rings_.size());
+  if (Status mapped = session->map_word_rings(); !mapped) return mapped.error();
   learn_page_array(*session->skeleton_, session->rings_.front().fd(), plan);
   return session;
 }
 
 Session::~Session() { detach(); }
+
+Status Session::map_word_rings() {
+  const uint64_t mask = skeleton_->rodata->word_mask;
+  if (mask == 0) return {};
+  auto words = WordRing::of_maps(bpf_map__fd(skeleton_->maps.word_rings),
+                                 bpf_map__fd(skeleton_->maps.ring_words),
+                                 libbpf_num_possible_cpus(), (mask + 1) * sizeof(uint64_t));
+  if (!words) return words.error();
+  word_rings_ = std::move(*words);
+  return {};
+}
 
 Status Session::attach(Plan& plan) {
   // Ends of life first, beginnings last: what is seen to begin is seen to end.
@@ -382,7 +422,7 @@ bool Session::maps_answer() const {
 KernelCounters Session::counters() const {
   // struct cpu_state of bpf/state.h, once for each possible CPU
   struct CpuState {
-    uint64_t losses[WIRE_LOSS_CAUSES], requests_entered, requests_written, next_transfer, next_file;
+    uint64_t losses[WIRE_LOSS_CAUSES], next_transfer, next_file;
   };
   std::vector<CpuState> cpus(static_cast<size_t>(std::max(1, libbpf_num_possible_cpus())));
   KernelCounters sum;
@@ -390,8 +430,6 @@ KernelCounters Session::counters() const {
   if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.cpu_states), &zero, cpus.data())) return sum;
   for (const CpuState& cpu : cpus) {
     for (size_t i = 0; i < sum.losses.size(); i++) sum.losses[i] += cpu.losses[i];
-    sum.requests_entered += cpu.requests_entered;
-    sum.requests_written += cpu.requests_written;
   }
   sum.losses[WIRE_LOSS_RECURSION] += recursion_misses();
   return sum;
@@ -449,18 +487,16 @@ bool Session::targets_left() const {
   return bpf_map_get_next_key(bpf_map__fd(skeleton_->maps.targets), nullptr, &key) == 0;
 }
 
-void Session::forget_tally(const wire_tally_key& key) {
-  bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.tallies), &key);
-}
-
 std::vector<TallyRow> Session::tallies() const {
-  const int map = bpf_map__fd(skeleton_->maps.tallies);
+  const int map = bpf_map__fd(skeleton_->maps.tally_rows);
+  const int sums = bpf_map__fd(skeleton_->maps.tallies);
   std::vector<wire_tally> cpus(static_cast<size_t>(std::max(1, libbpf_num_possible_cpus())));
   std::vector<TallyRow> rows;
   wire_tally_key key{};
   for (int failed = bpf_map_get_next_key(map, nullptr, &key); !failed;
        failed = bpf_map_get_next_key(map, &key, &key)) {
-    if (bpf_map_lookup_elem(map, &key, cpus.data())) continue;
+    uint32_t at = 0;
+    if (bpf_map_lookup_elem(map, &key, &at) || bpf_map_lookup_elem(sums, &at, cpus.data())) continue;
     TallyRow row{key, {}};
     // A wire_tally is 64-bit counters followed by the 32-bit latency buckets.
     constexpr size_t kWords = offsetof(wire_tally, latency) / sizeof(uint64_t);

@@ -16,6 +16,7 @@
 #include "core/plan.hpp"
 #include "core/result.hpp"
 #include "system/ring.hpp"
+#include "system/word_ring.hpp"
 
 struct iohops_bpf;
 struct bpf_link;
@@ -37,8 +38,6 @@ struct SessionOptions {
 
 struct KernelCounters {
   std::array<uint64_t, WIRE_LOSS_CAUSES> losses{};  // since the load, by enum wire_loss
-  uint64_t requests_entered = 0;
-  uint64_t requests_written = 0;
 };
 
 struct TallyRow {
@@ -76,7 +75,6 @@ class Session {
   std::vector<TallyRow> tallies() const;
   // Of EarlyFilter's paths: requests on this file are dropped from now on.
   void drop_file(uint32_t alias);
-  void forget_tally(const wire_tally_key& key);
   // Run time of all programs; nullopt unless kernel.bpf_stats_enabled is set.
   std::optional<uint64_t> bpf_run_ns() const;
   uint64_t ring_peak_bytes() const { return ring_peak_; }
@@ -85,19 +83,26 @@ class Session {
   uint64_t ring_wanted_bytes() const { return ring_wanted_; }
   uint64_t ring_bytes() const { return rings_.empty() ? 0 : rings_.front().bytes(); }
 
-  // All committed records of all rings: `void f(std::span<const std::byte>)`.
+  // All committed records of all rings: `void f(std::span<const std::byte>, uint32_t ring)`.
   template <typename F>
   void drain(F&& f) {
-    for (size_t i = 0; i < rings_.size(); i++) {
-      const uint64_t filled = rings_[i].filled(), refused = refused_bytes(i);
+    uint32_t at = 0;
+    const auto hand_on = [&](std::span<const std::byte> record) { f(record, at); };
+    for (; at < rings_.size(); at++) {
+      const uint64_t filled = rings_[at].filled(), refused = refused_bytes(at);
       ring_peak_ = std::max(ring_peak_, filled);
-      rings_[i].drain(f);
-      note_refused(i, filled, refused);
+      rings_[at].drain(hand_on);
+      note_refused(at, filled, refused);
+    }
+    for (WordRing& ring : word_rings_) {
+      ring.drain(hand_on);
+      at++;
     }
   }
 
  private:
   Session() = default;
+  Status map_word_rings();
   void attach_page_faults(const bpf_program* program, Plan& plan);
   void attach_streams(const bpf_program* program, Plan& plan);
   void check_copies(Plan& plan);
@@ -114,6 +119,7 @@ class Session {
   std::vector<std::pair<std::string, std::unique_ptr<bpf_link, Destroy>>> links_;  // by program
   std::vector<RingReader> rings_;
   std::vector<uint64_t> refused_;  // by ring: when the drain before began
+  std::vector<WordRing> word_rings_;  // by CPU
   uint64_t ring_peak_ = 0;
   uint64_t ring_wanted_ = 0;
 };

@@ -112,9 +112,17 @@ Status give_up_details(RebuildState& s) {
   return {};
 }
 
+Status on_same(RebuildState& s, Record record) {
+  const wire_request* request = s.told.complete(record);
+  if (request != nullptr) return on_request(s, bytes_of(*request));
+  return s.sink.loss({s.since_start(view<wire_same>(record)->time_ns), loss_name(WIRE_LOSS_EVICTED), 1});
+}
+
 Status dispatch(RebuildState& s, uint16_t kind, Record record) {
+  if (WIRE_IS_SAME(kind)) return on_same(s, record);
   switch (kind) {
     case WIRE_REQUEST:
+      s.told.learn(*view<wire_request>(record));
       return on_request(s, record);
     case WIRE_WAIT:
       return on_owned(s, *view<wire_wait>(record));

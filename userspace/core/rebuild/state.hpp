@@ -15,6 +15,7 @@
 #include "core/rebuild/relay.hpp"
 #include "core/rebuild/repeats.hpp"
 #include "core/rebuild/stack.hpp"
+#include "core/rebuild/told.hpp"
 #include "core/rebuild/transfer_table.hpp"
 
 namespace iohops {
@@ -49,6 +50,7 @@ struct RebuildState {
   Sink& sink;
   RebuildCounters counters;
   Names names;
+  ToldRequests told;
   OpenTable open;
   TransferTable transfers;
   DirtyPages dirty;

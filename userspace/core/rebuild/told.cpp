@@ -1,0 +1,60 @@
+#include "core/rebuild/told.hpp"
+
+#include <algorithm>
+#include <vector>
+
+namespace iohops {
+namespace {
+
+constexpr uint32_t kThreadBits = 22;
+constexpr uint32_t kThread = (1u << kThreadBits) - 1;
+
+uint32_t slot_of(const wire_request& request) { return request.told >> 12 & (WIRE_TOLD_SLOTS - 1); }
+uint32_t generation_of(const wire_request& request) { return request.told % WIRE_GENERATIONS; }
+
+uint64_t offset_of(const wire_same& same, const wire_request& told) {
+  if ((same.kind & WIRE_SAME_AHEAD) != 0)
+    return told.offset + static_cast<uint64_t>(int64_t{static_cast<int32_t>(same.place)});
+  return (same.kind & WIRE_SAME_SECTOR) != 0 ? uint64_t{same.place} << 9 : WIRE_UNKNOWN;
+}
+
+}  // namespace
+
+void ToldRequests::learn(const wire_request& request) {
+  if (request.told == 0) return;
+  if (threads_.size() >= max_threads_ && threads_.find(request.tid) == nullptr) forget_silent();
+  Thread& thread = threads_[request.tid];
+  thread.used_ns = request.header.time_ns;
+  thread.slots[slot_of(request)] = request;
+}
+
+const wire_request* ToldRequests::complete(Record record) {
+  const auto& same = *view<wire_same>(record);
+  Thread* thread = threads_.find(same.context & kThread);
+  if (thread == nullptr) return nullptr;
+  const wire_request& told = thread->slots[same.kind & WIRE_SAME_SLOT];
+  if (told.told == 0 || generation_of(told) != same.context >> kThreadBits) return nullptr;
+  thread->used_ns = same.time_ns;
+  whole_ = told;
+  whole_.header.time_ns = same.time_ns;
+  whole_.start_ns = same.time_ns - same.duration_ns;
+  whole_.offset = offset_of(same, told);
+  whole_.told = 0;
+  const auto* word = same.words;
+  if ((same.kind & WIRE_SAME_BUFFER) != 0) whole_.buffer = *word++;
+  if ((same.kind & WIRE_SAME_REQUESTED) != 0) whole_.requested = *word++;
+  whole_.result = static_cast<int64_t>((same.kind & WIRE_SAME_RESULT) != 0 ? *word : whole_.requested);
+  return &whole_;
+}
+
+// The half that spoke last stays.
+void ToldRequests::forget_silent() {
+  std::vector<std::pair<uint64_t, uint64_t>> used;
+  used.reserve(threads_.size());
+  threads_.for_each([&](uint64_t tid, const Thread& thread) { used.emplace_back(thread.used_ns, tid); });
+  const auto middle = used.begin() + static_cast<ptrdiff_t>(used.size() / 2 + 1);
+  std::nth_element(used.begin(), middle - 1, used.end());
+  for (auto at = used.begin(); at != middle; ++at) threads_.erase(at->second);
+}
+
+}  // namespace iohops
