@@ -18,9 +18,10 @@ def record(output, *arguments, mode="hot_pread", **options):
     return recording
 
 
-def test_replaying_the_raw_recording_gives_the_live_records():
+def replay_gives_what_was_recorded(mode, **options):
+    """Records live and raw at once, replays, compares; gives the trace and the size of the raw recording."""
     raw, live, again = TMP / "t.raw", TMP / "live.jsonl", TMP / "again.jsonl"
-    record(live, "--raw", raw, mode="fdatasync", count=50)
+    record(live, "--raw", raw, mode=mode, **options)
     done = iohops("replay", raw, "-o", again)
     equal(done.returncode, 0, f"exit code of replay ({done.stderr})")
     a, b = Trace(live), Trace(again)
@@ -31,18 +32,31 @@ def test_replaying_the_raw_recording_gives_the_live_records():
     for key in a.summary:
         if key != "overhead":
             equal(b.summary[key], a.summary[key], f"summary.{key}")
+    return a, raw.stat().st_size
+
+
+def test_replaying_the_raw_recording_gives_the_live_records():
+    replay_gives_what_was_recorded("fdatasync", count=50)
+
+
+def test_cached_reads_take_few_bytes_of_a_raw_recording():
+    trace, size = replay_gives_what_was_recorded("hot_pread", count=5000)
+    equal(trace.summary["lost"]["total"], 0, "lost")
+    equal(len(trace.ops("pread64")), 5000, "requests")
+    check(all(r["result"] == r["requested"] for r in trace.ops("pread64")), "results")
+    check(size / 5000 <= 16, f"{size / 5000} bytes a request, with the header")
 
 
 def test_a_cut_raw_recording_can_be_replayed_to_its_last_record():
     raw = TMP / "t.raw"
-    record(TMP / "live.jsonl", "--raw", raw, count=200)
+    record(TMP / "live.jsonl", "--raw", raw, count=5000)
     whole = raw.read_bytes()
     cut = TMP / "cut.raw"
     cut.write_bytes(whole[: len(whole) * 2 // 3])
     done = iohops("replay", cut, "-o", TMP / "cut.jsonl")
     equal(done.returncode, 0, f"exit code of replay ({done.stderr})")
     requests = [r for r in read_records(TMP / "cut.jsonl") if r["type"] == "request"]
-    check(50 < len(requests) < 200, f"{len(requests)} of 200 requests in two thirds of the recording")
+    check(500 < len(requests) < 5000, f"{len(requests)} of 5000 requests in two thirds of the recording")
 
 
 def test_every_form_holds_the_same_kind_of_trace():

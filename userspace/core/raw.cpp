@@ -43,12 +43,27 @@ Status RawWriter::begin(std::string_view header_json, uint64_t start_ns) {
 }
 
 Status RawWriter::record(Record record) {
-  buffer_.append(reinterpret_cast<const char*>(record.data()), record.size());
   records_++;
+  const uint16_t kind = view<wire_header>(record)->kind;
+  if (WIRE_IS_SAME(kind) && record.size() == same_bytes(kind)) {
+    if (packer_.add(record)) return {};
+    if (Status status = end_run(); !status) return status;
+    packer_.add(record);
+    return {};
+  }
+  if (Status status = end_run(); !status) return status;
+  return append(record);
+}
+
+Status RawWriter::end_run() { return packer_.empty() ? Status{} : append(packer_.take()); }
+
+Status RawWriter::append(Record record) {
+  buffer_.append(reinterpret_cast<const char*>(record.data()), record.size());
   return buffer_.size() < kSpillBytes ? Status{} : spill();
 }
 
 Status RawWriter::flush() {
+  if (Status status = end_run(); !status) return status;
   if (Status status = spill(); !status) return status;
   return out_.flush();
 }
@@ -94,7 +109,8 @@ Status RawReader::open() {
   if (preamble.byte_order != kByteOrder) {
     return damaged("it was made on a machine of the other byte order; replay it there");
   }
-  if (preamble.version != kRawVersion || preamble.wire_version != WIRE_VERSION) {
+  const bool known = preamble.version >= 1 && preamble.version <= kRawVersion;
+  if (!known || preamble.wire_version != WIRE_VERSION) {
     return damaged("it has format " + std::to_string(preamble.version) + "." +
                    std::to_string(preamble.wire_version) + ", this program reads " +
                    std::to_string(kRawVersion) + "." + std::to_string(WIRE_VERSION));
@@ -118,6 +134,21 @@ Status RawReader::open() {
 }
 
 Result<Record> RawReader::next() {
+  if (run_.done()) {
+    auto record = stored();
+    if (!record || record->empty() || view<wire_header>(*record)->kind != WIRE_PACKED) return record;
+    run_.begin(*record);
+    if (run_.done()) return damaged("a packed run of requests is empty");
+  }
+  auto record = run_.next();
+  if (record) return record;
+  if (!truncated_) return damaged(record.error().message);
+  run_.give_up();
+  return Record{};
+}
+
+// The next record as it stands in the file; of a run that was cut, what is there.
+Result<Record> RawReader::stored() {
   if (Status status = fill(sizeof(wire_header)); !status) return status.error();
   const auto* bytes = reinterpret_cast<const std::byte*>(words_.data());
   size_t size = claimed_size({bytes + begin_, available()});
@@ -126,7 +157,10 @@ Result<Record> RawReader::next() {
   }
   if (available() < sizeof(wire_header) || available() < size) {
     truncated_ = truncated_ || available() > 0;
-    return Record{};
+    const Record part{bytes + begin_, available()};
+    if (part.size() <= sizeof(wire_header) || view<wire_header>(part)->kind != WIRE_PACKED) return Record{};
+    begin_ = end_;
+    return part;
   }
   Record rest{bytes + begin_, available()};
   auto record = next_record(rest);

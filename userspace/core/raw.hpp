@@ -1,13 +1,14 @@
-// Raw recordings: the wire records of a trace, verbatim, behind a short preamble. Sees bytes, not
+// Raw recordings: the wire records of a trace behind a short preamble. Sees bytes, not
 // their meaning; the header text is opaque here.
 //
 //   "IOHOPSRW"  8 bytes
-//   version     u32, 1
+//   version     u32: 2; 1 had no packed records
 //   byte order  u32, 0x01020304 as the tracing machine writes it
 //   wire        u32, WIRE_VERSION of the records
 //   header      u32, bytes of header text that follow the preamble, then zeros up to 8
 //   start_ns    u64, CLOCK_MONOTONIC at the start of the trace
-//   records     up to the end of the file; the last one may be cut short
+//   records     up to the end of the file; the last one may be cut short. Runs of short requests are packed
+//               (core/pack), all others stand as the kernel wrote them
 #pragma once
 
 #include <cstdint>
@@ -17,11 +18,12 @@
 
 #include "core/bytes.hpp"
 #include "core/decode.hpp"
+#include "core/pack.hpp"
 
 namespace iohops {
 
 inline constexpr std::string_view kRawMagic = "IOHOPSRW";
-inline constexpr uint32_t kRawVersion = 1;
+inline constexpr uint32_t kRawVersion = 2;
 
 class RawWriter {
  public:
@@ -29,6 +31,7 @@ class RawWriter {
 
   // Once, before the first record. `header_json` is stored as it is.
   Status begin(std::string_view header_json, uint64_t start_ns);
+  // One that check_record() would take.
   Status record(Record record);
   // Hands everything so far to the ByteWriter, and flushes that.
   Status flush();
@@ -37,9 +40,12 @@ class RawWriter {
   uint64_t bytes() const { return bytes_; }
 
  private:
+  Status append(Record record);
+  Status end_run();
   Status spill();
 
   ByteWriter& out_;
+  Packer packer_;
   std::string buffer_;
   uint64_t records_ = 0;
   uint64_t bytes_ = 0;
@@ -62,10 +68,12 @@ class RawReader {
 
  private:
   Status fill(size_t wanted);
+  Result<Record> stored();
   size_t available() const { return end_ - begin_; }
   Error damaged(std::string reason) const;
 
   ByteReader& in_;
+  Unpacker run_;
   std::vector<uint64_t> words_;  // the buffer; words, so that records in it are aligned
   size_t begin_ = 0;
   size_t end_ = 0;
