@@ -213,8 +213,8 @@ uninstall: ## remove what install put there
 deb: all ## a Debian package of what install puts there, in build/
 	$(Q)tools/packages deb
 	$(Q)rm -rf $(BUILD)/deb $(BUILD)/iohops_*.deb
-	$(Q)$(MAKE) --no-print-directory install DESTDIR=$(CURDIR)/$(BUILD)/deb PREFIX=/usr
-	$(call say,DEB,iohops_$(VERSION).deb)tools/deb $(CURDIR)/$(BUILD)/deb $(VERSION) $(BUILD)/iohops_$(VERSION)_$(DEB_ARCH).deb
+	$(Q)$(MAKE) --no-print-directory install DESTDIR=$(abspath $(BUILD))/deb PREFIX=/usr
+	$(call say,DEB,iohops_$(VERSION).deb)tools/deb $(abspath $(BUILD))/deb $(VERSION) $(BUILD)/iohops_$(VERSION)_$(DEB_ARCH).deb
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22

@@ -20,7 +20,7 @@ def can_nest():
     probe = subprocess.run(["unshare", "-pmf", "--mount-proc", "unshare", "-pmf", "--mount-proc", "true"],
                            stderr=subprocess.PIPE, text=True)
     if probe.returncode:
-        raise Skip(f"no such kernel feature: nested namespaces: {probe.stderr.strip()}")
+        raise Skip(f"this kernel refuses nested namespaces: {probe.stderr.strip()}")
 
 
 def innermost(pid):
@@ -123,7 +123,7 @@ def test_a_target_in_a_cgroup_of_its_own_is_traced_like_others():
     root = next((p for p in (pathlib.Path("/sys/fs/cgroup"), pathlib.Path("/sys/fs/cgroup/unified"))
                  if (p / "cgroup.procs").exists()), None)
     if root is None:
-        raise Skip("no such kernel feature: cgroup v2 is not mounted")
+        raise Skip("cgroup v2 is not mounted: this kernel has none, or its host hides it")
     group = root / f"iohops-test-{os.getpid()}"
     group.mkdir()
     try:

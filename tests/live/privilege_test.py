@@ -103,7 +103,7 @@ def test_capabilities_of_the_file_do_for_tracing_and_for_nothing_else():
     need("setcap")
     copy = anybodys_copy()
     if subprocess.run(["setcap", "cap_bpf,cap_perfmon,cap_sys_ptrace,cap_dac_read_search+ep", copy]).returncode:
-        raise Skip("this file system keeps no capabilities of files")
+        raise Skip("this file system refuses capabilities of files")
     user = ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups"]
     exactly_traced(user, copy)
     secret = TMP / "secret"
