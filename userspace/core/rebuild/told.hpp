@@ -6,7 +6,7 @@
 
 #include "bpf/wire.h"
 #include "core/decode.hpp"
-#include "core/rebuild/flat_map.hpp"
+#include "core/flat_map.hpp"
 
 namespace iohops {
 
