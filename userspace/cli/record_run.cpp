@@ -290,10 +290,13 @@ Result<int> Recording::end() {
   return child_status_ ? shell_exit_code(*child_status_) : 0;
 }
 
-// Writing what was captured takes its time, or the reader of a pipe sleeps: who asks again does not
+// Writing what was captured takes its time, or the reader of a pipe sleeps: who asks twice does not
 // want it. SIGHUP stays out: a terminal that goes away sends it twice.
 void Recording::heed_the_impatient() {
-  for (const int signal : {SIGINT, SIGTERM, SIGQUIT}) signals_->let_through(signal);
+  signals_->let_through(SIGQUIT);
+  while (!interrupted_ && !converter_->done()) wait(10);
+  if (!interrupted_) return;
+  for (const int signal : {SIGINT, SIGTERM}) signals_->let_through(signal);
 }
 
 Status Recording::close_outputs() {

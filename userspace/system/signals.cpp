@@ -54,7 +54,10 @@ Result<SignalFd> SignalFd::open(std::initializer_list<int> signals) {
 }
 
 SignalFd::~SignalFd() {
-  if (fd_) sigprocmask(SIG_SETMASK, &before_, nullptr);
+  if (!fd_) return;
+  while (next()) {  // what came too late to be asked for must not kill whoever is ending anyway
+  }
+  sigprocmask(SIG_SETMASK, &before_, nullptr);
 }
 
 void SignalFd::let_through(int signal) {
