@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """How soon iohops traces after it was started, and how much memory it holds then.
 
     tools/bench/startup.py [ROUNDS]     as root; traces this Python's own child, which sleeps
