@@ -51,25 +51,24 @@ struct Machine {
 };
 
 // The records of one round of one CPU, evenly spread, each CPU a little off the others.
-void fill(std::vector<wire_request>& records, const Machine& machine, uint32_t cpu,
-          uint64_t begin) {
+void fill(std::vector<wire_same>& records, const Machine& machine, uint32_t cpu, uint64_t begin) {
   const uint64_t count = machine.per_second * kRoundNs / 1'000'000'000 / machine.cpus;
   records.resize(count);
   for (uint64_t i = 0; i < count; i++) {
-    wire_request& record = records[i];
-    record.header = {.time_ns = begin + i * kRoundNs / count + cpu * 7,
-                     .kind = WIRE_REQUEST,
-                     .size = sizeof record,
-                     .cpu = cpu};
-    record.start_ns = record.header.time_ns - 500;
-    record.tgid = record.tid = cpu + 1;
+    wire_same& record = records[i];
+    record = {};
+    record.time_ns = begin + i * kRoundNs / count + cpu * 7;
+    record.kind = WIRE_SAME + int{WIRE_SAME_AHEAD};
+    record.size = sizeof record;
+    record.context = WIRE_CONTEXT(cpu + 1, 1);
+    record.duration_ns = 500;
   }
 }
 
 std::optional<Outcome> simulate(const Machine& machine) {
   Orderer orderer;
   Spool spool(size_t{8} << 20, "/var/tmp");
-  std::vector<std::vector<wire_request>> rings(machine.cpus);
+  std::vector<std::vector<wire_same>> rings(machine.cpus);
   Outcome outcome;
   uint64_t records = 0;
   uint64_t busy = 0;
@@ -77,9 +76,9 @@ std::optional<Outcome> simulate(const Machine& machine) {
   for (uint64_t now = kRoundNs; records < kRecords; now += kRoundNs) {
     for (uint32_t cpu = 0; cpu < machine.cpus; cpu++) fill(rings[cpu], machine, cpu, now);
     const uint64_t begin = cpu_ns();
-    for (const auto& ring : rings) {
-      for (const wire_request& record : ring) {
-        outcome.refused += !orderer.push(bytes_of(record), record.header.cpu);
+    for (uint32_t cpu = 0; cpu < machine.cpus; cpu++) {
+      for (const wire_same& record : rings[cpu]) {
+        outcome.refused += !orderer.push(bytes_of(record), cpu);
         records++;
       }
     }
