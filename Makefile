@@ -161,9 +161,9 @@ fuzzers: $(FUZZERS)
 traced: all $(UNIT_BINS) $(OBJECT_TEST) $(WORKLOADS) $(STREAMS)
 sanitize: $(CHECK_OK)                  ## tests with the sanitizers of addresses, undefined behaviour and threads
 	$(Q)tools/packages fuzz
-	$(Q)$(SANITIZED) BUILD=$(BUILD)/asan SANITIZE=address,undefined,fuzzer-no-link traced
+	+$(Q)$(SANITIZED) BUILD=$(BUILD)/asan SANITIZE=address,undefined,fuzzer-no-link traced
 	$(Q)IOHOPS_BUILD=$(BUILD)/asan $(PYTHON) tests/run unit live $(or $(T),recording)
-	$(Q)$(SANITIZED) BUILD=$(BUILD)/tsan SANITIZE=thread traced
+	+$(Q)$(SANITIZED) BUILD=$(BUILD)/tsan SANITIZE=thread traced
 	$(Q)IOHOPS_BUILD=$(BUILD)/tsan $(PYTHON) tests/run unit live $(or $(T),recording)
 coverage: $(CHECK_OK)                  ## lines of the pure core that the unit tests run, file by file
 	$(Q)tools/packages coverage
@@ -173,7 +173,7 @@ fuzz: build-fuzzers                    ## hostile input, made up: FUZZ_SECONDS (
 	$(Q)$(PYTHON) tests/fuzz/run $(BUILD)/asan/fuzz $(or $(FUZZ_SECONDS),3600)
 # Where libFuzzer cannot be had, tests/run says so.
 build-fuzzers: $(CHECK_OK)
-	$(Q)! tools/packages fuzz || $(SANITIZED) BUILD=$(BUILD)/asan SANITIZE=address,undefined,fuzzer-no-link fuzzers
+	+$(Q)! tools/packages fuzz || $(SANITIZED) BUILD=$(BUILD)/asan SANITIZE=address,undefined,fuzzer-no-link fuzzers
 
 bench: all $(BENCH_BIN)               ## what tracing costs here, beside other tools (ARGS=--help; tools/packages peers)
 	$(Q)tools/packages bench
