@@ -338,7 +338,7 @@ $(BUILD)/clang-%/bpf/linked/iohops.bpf.o: FORCE
 $(BUILD)/obj/tests/fuzz/%.o: tests/fuzz/%.cpp $(BUILD)/flags.cxx | $(PCH_CXX:=.gch)
 	@mkdir -p $(@D)
 	$(compile)
-$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/fuzz.o $(BUILD)/obj/tests/unit/json_trace.o $(BUILD)/obj/cli/conversion.o $(BUILD)/obj/cli/units.o $(BUILD)/libsinks.a $(BUILD)/libcore.a
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/fuzz.o $(BUILD)/obj/tests/unit/json_trace.o $(BUILD)/obj/cli/conversion.o $(BUILD)/obj/cli/units.o $(BUILD)/obj/system/random.o $(BUILD)/libsinks.a $(BUILD)/libcore.a
 	@mkdir -p $(@D)
 	$(call say,LINK,fuzz/$*)$(CXX) -fsanitize=fuzzer $^ $(PURE_LIBS) -o $@
 
