@@ -32,6 +32,13 @@ TEST(Diff, for_a_program) {
   EXPECT_EQ(document["by_op"]["pread64"]["requests"]["before"], 2);
 }
 
+TEST(Diff, of_the_largest_numbers_is_no_nonsense) {
+  const Compared huge = recording("a", UINT64_MAX, UINT64_MAX);
+  const auto document = nlohmann::json::parse(diff_json(huge, huge));
+  EXPECT_EQ(document["figures"]["requests"]["before"], UINT64_MAX);
+  EXPECT_NE(diff_text(huge, huge, {100, false, true}).find("18,446,744,073,709,551,615"), std::string::npos);
+}
+
 TEST(Diff, of_nothing_has_no_ratios) {
   const auto document = nlohmann::json::parse(diff_json({"a", {}}, {"b", {}}));
   EXPECT_TRUE(document["figures"]["dma_per_byte"]["before"].is_null());

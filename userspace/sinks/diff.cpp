@@ -85,9 +85,15 @@ const std::vector<Figure<OpTotals>>& op_figures() {
   return kFigures;
 }
 
+// A recording may hold any number; one beyond 64 bits is no worse than the largest.
+uint64_t whole_of(double value) {
+  constexpr double kEnd = 18446744073709551616.0;
+  return value >= kEnd ? UINT64_MAX : value > 0 ? static_cast<uint64_t>(value) : 0;
+}
+
 std::string shown(Value value, Unit unit) {
   if (!value) return std::string(text::kUnknown);
-  const auto whole = static_cast<uint64_t>(*value);
+  const uint64_t whole = whole_of(*value);
   switch (unit) {
     case Unit::kCount:
       return text::grouped(whole);
@@ -168,7 +174,7 @@ using Json = nlohmann::ordered_json;
 Json number(Value value, Unit unit) {
   if (!value) return nullptr;
   if (unit == Unit::kRatio || unit == Unit::kPercent) return *value;
-  return static_cast<uint64_t>(*value);
+  return whole_of(*value);
 }
 
 template <typename Of>

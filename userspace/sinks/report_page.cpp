@@ -158,7 +158,9 @@ void ReportPage::verdict() {
                            " meanwhile, which no time here counts");
   if (summary_.clock_step_ns != 0) {
     const bool back = summary_.clock_step_ns < 0;
-    const auto step = static_cast<uint64_t>(std::abs(summary_.clock_step_ns));
+    // Unsigned, so that the least of all values has a magnitude.
+    const auto set = static_cast<uint64_t>(summary_.clock_step_ns);
+    const uint64_t step = back ? 0 - set : set;
     line(Style::kWarn, fmt::format("the wall clock was set {} by {} meanwhile",
                                    back ? "back" : "forward", text::duration(step)));
   }
