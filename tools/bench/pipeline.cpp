@@ -114,7 +114,7 @@ double order(Kind kind, uint64_t requests) {
   Orderer orderer;
   return cost(kind, requests, [&](auto records) {
     each_record(records, [&](Record record) {
-      if (!orderer.push(record)) fail("the orderer is full");
+      if (!orderer.push(record, 0)) fail("the orderer is full");
     });
     check(orderer.release(WIRE_UNKNOWN, [](Record) { return Status(); }));
   });
