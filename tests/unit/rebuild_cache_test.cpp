@@ -351,6 +351,19 @@ TEST(RebuildCache, tmpfs_is_memory_and_never_the_page_cache) {
   EXPECT_EQ(story.counters().pending_bytes, 0u);
 }
 
+TEST(RebuildCache, nfs_fills_its_page_cache_without_dma) {
+  Story story;
+  const auto file = story.file("/net/a", {.magic = 0x6969, .fs = "nfs4", .dev = 51});
+  auto read = story.call(WIRE_OP_READ, file).at(0, kPage);
+  read.adds(0, 4);
+  read.returns(kPage);
+  const Request& request = story.told().request_of(1);
+  EXPECT_EQ(request.path, Path::kBuffered);
+  EXPECT_EQ(request.cache, CacheOutcome::kMiss);
+  EXPECT_EQ(request.dma_bytes, 0u);
+  EXPECT_EQ(hop_bytes(request, HopKind::kCpuCopy, Endpoint::kPageCache, Endpoint::kUser), kPage);
+}
+
 TEST(RebuildCache, dev_null_copies_nothing_and_dev_random_does) {
   Story story;
   const auto null = story.file("/dev/null", kDevNull);
