@@ -223,6 +223,15 @@ def idle(pid):
     return any(in_system_call(pid, number) for number in EPOLL_WAITS)
 
 
+def child_names(pid):
+    """Command line by PID of the children that have not ended."""
+    names = {}
+    for child in subprocess.run(["pgrep", "-P", str(pid)], stdout=subprocess.PIPE, text=True).stdout.split():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            names[int(child)] = pathlib.Path(f"/proc/{child}/cmdline").read_text().rstrip("\0")
+    return names
+
+
 def test_a_postgresql_backend_under_load_is_traced_by_its_pid():
     with postgres() as (run, folder, programs):
         session = Session(run, folder)
@@ -242,9 +251,8 @@ def test_a_postgresql_backend_under_load_is_traced_by_its_pid():
             counted = difference(proc_io(backend), before)
             trace = recording.trace()
         finally:
-            for pid in subprocess.run(["pgrep", "-P", str(load.pid)], stdout=subprocess.PIPE,
-                                      text=True).stdout.split():
-                os.kill(int(pid), 2)  # pgbench itself, below runuser
+            for pid in child_names(load.pid):
+                os.kill(pid, 2)  # pgbench itself, below runuser
             wait_exit(load, "pgbench")
             session.end()
     check(rows.startswith("100000|"), f"the table holds {rows}")
@@ -258,22 +266,13 @@ def test_a_postgresql_backend_under_load_is_traced_by_its_pid():
     check(any(d["name"] == disk for d in trace.header["devices"]), f"{disk} is not among the devices")
 
 
-def child_names(pid):
-    """Command line by PID of the children that have not ended."""
-    names = {}
-    for child in subprocess.run(["pgrep", "-P", str(pid)], stdout=subprocess.PIPE, text=True).stdout.split():
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            names[int(child)] = pathlib.Path(f"/proc/{child}/cmdline").read_text().rstrip("\0")
-    return names
-
-
 def test_a_postgresql_checkpoint_and_the_log_are_paid_by_who_wrote_them():
     with postgres() as (run, folder, programs):
         session = Session(run, folder)
-        backend = session.run("select pg_backend_pid();")[0]
+        backend = int(session.run("select pg_backend_pid();")[0])
         server = int(pathlib.Path(folder, "data/postmaster.pid").read_text().split()[0])
         # Those that stay: the backend that filled the tables may be about to end.
-        names = {pid: name for pid, name in child_names(server).items() if "[local]" not in name or pid == int(backend)}
+        names = {pid: name for pid, name in child_names(server).items() if "[local]" not in name or pid == backend}
         checkpointer = next(pid for pid, name in names.items() if "checkpointer" in name)
         recording = Recording("-f", "-p", ",".join(map(str, [server, *names])))
         subprocess.run([*run, programs / "pgbench", "-h", folder, "-n", "-c", "2", "-t", "150", "postgres"], cwd=folder,
