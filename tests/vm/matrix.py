@@ -34,6 +34,7 @@ SHORT = {"x86_64": ("newest", "5.10", "6.12:plain:object,ledger,copies,net,stack
 SETUPS = {"plain": [], "swiotlb": ["--append", "swiotlb=force"], "iommu": ["--iommu"]}
 # The verifier, the copies and the disks of odd.py do not depend on how memory is mapped for DMA.
 PARTS = {"plain": "object,ledger,faults,copies,net,odd,stack,lab", "swiotlb": "ledger", "iommu": "ledger"}
+ALSO_IN_ALL = {"plain": ",stores"}
 ARM64_PARTS = "object,ledger,faults"
 TRIES = 3  # of a guest whose kernel hid something and said so
 TRIES_LATE = 2  # of one that ran out of time
@@ -45,7 +46,8 @@ WIDTHS = (20, 15, 20, 21, 13, 12, 10, 10, 0)
 
 def all_cells():
     listed = subprocess.run([HERE / "fetch", "--list"], stdout=subprocess.PIPE, text=True, check=True).stdout
-    return [f"{series}:{setup}" for series in listed.split() for setup in SETUPS]
+    return [f"{series}:{setup}:{PARTS[setup]}{ALSO_IN_ALL.get(setup, '')}"
+            for series in listed.split() for setup in SETUPS]
 
 
 def version(series):

@@ -19,6 +19,18 @@ class Xfs(ledger.Case):
 class Btrfs(ledger.Case):
     """No hooked function copies what is written; a direct write is buffered where there are checksums (6.14)."""
 
+    def check_direct_read(self):
+        """What is read into memory that was never touched may come through the page cache (7.3: dd's first block):
+        btrfs_direct_read() must not fault a page in, and what it could not do after a second try is buffered."""
+        self.equal(self.returned, MIB, "bytes returned")
+        reads = [r for r in self.requests if r["moves_data"] and r["result"] > 0]
+        buffered = [r for r in reads if r["path"] == "buffered"]
+        self.equal({r["path"] for r in reads} - {"buffered"}, {"direct"}, "path")
+        self.check(all(r["offset"] == 0 for r in buffered), "a read into memory that was touched was buffered")
+        self.equal(self._copied_but_bounces(), sum(r["result"] for r in buffered), "CPU copies")
+        self.equal(sum(r["dma_bytes"] for r in reads if r not in buffered), MIB - self._copied_but_bounces(), "direct DMA")
+        self.equal(self.dma, sum(r["dma_bytes"] for r in self.requests), "bytes of the device")
+
     def check_direct_write(self):
         self.equal(self.returned, MIB, "bytes returned")
         buffered = self._copied_but_bounces()
