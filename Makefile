@@ -159,12 +159,17 @@ budget: $(OBJECT_TEST) $(OTHER_OBJECTS) ## accept what the verifier walks for ea
 fuzzers: $(FUZZERS)
 # What a live test needs of a build tree.
 traced: all $(UNIT_BINS) $(OBJECT_TEST) $(WORKLOADS) $(STREAMS)
-sanitize: $(CHECK_OK)                  ## tests with the sanitizers of addresses, undefined behaviour and threads
+# The words are those of live tests in which all of the collector's threads work.
+sanitize: $(CHECK_OK)                  ## tests with the sanitizers of addresses, undefined behaviour and threads (T="WORD...")
 	$(Q)tools/packages fuzz
 	+$(Q)$(SANITIZED) BUILD=$(BUILD)/asan SANITIZE=address,undefined,fuzzer-no-link traced
-	$(Q)IOHOPS_BUILD=$(BUILD)/asan $(PYTHON) tests/run unit live $(or $(T),recording)
 	+$(Q)$(SANITIZED) BUILD=$(BUILD)/tsan SANITIZE=thread traced
-	$(Q)IOHOPS_BUILD=$(BUILD)/tsan $(PYTHON) tests/run unit live $(or $(T),recording)
+	$(Q)result=0; for tree in asan tsan; do \
+	  export IOHOPS_BUILD=$(BUILD)/$$tree IOHOPS_SANITIZED=1; \
+	  for part in unit $(patsubst %,"live %",$(or $(T),recording top overload)); do \
+	    echo "$$tree: $$part"; $(PYTHON) tests/run $$part || result=1; \
+	  done; \
+	done; exit $$result
 coverage: $(CHECK_OK)                  ## lines of the pure core that the unit tests run, file by file
 	$(Q)tools/packages coverage
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/coverage OPT="-O0 --coverage" LDFLAGS=--coverage $(BUILD)/coverage/unit
@@ -318,7 +323,7 @@ $(BUILD)/obj/tests/workloads/%.o: tests/workloads/%.cpp $(BUILD)/flags.cxx | $(P
 	$(compile)
 $(BUILD)/workloads/io: $(call test_objects,$(wildcard tests/workloads/*.cpp))
 	@mkdir -p $(@D)
-	$(call say,LINK,workloads/io)$(CXX) $^ -lpthread -o $@
+	$(call say,LINK,workloads/io)$(CXX) $^ $(LDFLAGS) -lpthread -o $@
 
 $(BUILD)/stress/streams: $(BUILD)/obj/tests/stress/streams.o $(BUILD)/obj/tests/unit/json_trace.o $(BUILD)/libsinks.a $(BUILD)/libcore.a
 	@mkdir -p $(@D)

@@ -42,7 +42,7 @@ class Outcome : public Sink {
     EXPECT_TRUE(writer_.finish(true));
     return out_.text;
   }
-  std::string summary() { return summary_json(summarizer_.take(), {}); }
+  std::string totals() { return summary_json(summarizer_.take(), {}); }
 
   uint64_t requests = 0, alike = 0;
 
@@ -108,7 +108,7 @@ void expect_same(const std::vector<Words>& records, const RebuildContext& contex
   const std::string json = quick.json();
   EXPECT_EQ(json, slow.json());
   EXPECT_EQ(json, forgetful.json());
-  EXPECT_EQ(quick.summary(), slow.summary());
+  EXPECT_EQ(quick.totals(), slow.totals());
   EXPECT_GE(static_cast<double>(quick.alike), least_alike * static_cast<double>(quick.requests));
   EXPECT_EQ(slow.alike, 0u);
 }

@@ -30,7 +30,7 @@ class Sleeper {
     int ready[2];
     EXPECT_EQ(pipe2(life, O_CLOEXEC), 0);
     EXPECT_EQ(pipe2(ready, O_CLOEXEC), 0);
-    pid_ = fork();
+    pid_ = _Fork();  // without the thread that a sanitizer starts in each child
     if (pid_ == 0) {
       prctl(PR_SET_NAME, comm);
       close(life[1]);

@@ -16,14 +16,13 @@ using Account = std::vector<int>;
 
 void expect_account(BoundedRanges<int>& ranges, uint32_t cache, const Account& account) {
   Account seen(kBytes);
-  uint64_t bytes = 0, last = 0;
+  uint64_t last = 0;
   const auto& map = ranges.of(cache);
   for (auto at = map.first_behind(0); !map.is_end(at); at = map.next(at)) {
     const auto& [range, aged] = map[at];
     ASSERT_LE(last, range.begin) << "they are in order and do not overlap";
     ASSERT_LT(range.begin, range.end);
     last = range.end;
-    bytes += range.end - range.begin;
     std::fill(seen.begin() + static_cast<std::ptrdiff_t>(range.begin),
               seen.begin() + static_cast<std::ptrdiff_t>(range.end), aged.value);
   }

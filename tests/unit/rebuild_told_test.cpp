@@ -49,8 +49,9 @@ std::vector<uint64_t> shortened(const wire_request& r, const wire_request& told)
     same.kind |= WIRE_SAME_SECTOR;
     same.place = static_cast<uint32_t>(r.offset / 512);
   }
+  uint16_t& kind = same.kind;  // clang: a lambda must not capture what ends in a flexible array
   const auto add = [&](unsigned flag, uint64_t word) {
-    same.kind |= static_cast<uint16_t>(flag);
+    kind |= static_cast<uint16_t>(flag);
     words.push_back(word);
   };
   if (r.buffer != told.buffer) add(WIRE_SAME_BUFFER, r.buffer);

@@ -2,6 +2,7 @@
 // wanted and without a kernel, so that the pipeline behind the rings can be measured by itself.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -99,8 +100,8 @@ class Trace {
     const size_t at = words_.size();
     words_.resize(at + bytes / 8);
     std::memcpy(words_.data() + at, &record, sizeof record);
-    std::memcpy(reinterpret_cast<char*>(words_.data() + at) + sizeof record, tail.data(),
-                tail.size());
+    std::copy_n(tail.data(), tail.size(),
+                reinterpret_cast<char*>(words_.data() + at) + sizeof record);
   }
 
   // Names come once, before their first use.
