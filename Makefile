@@ -192,8 +192,13 @@ format: ## clang-format on the C++ (bpf/ keeps the kernel's style)
 	$(Q)tools/packages format
 	$(Q)clang-format -i $(shell find userspace tests tools -name '*.cpp' -o -name '*.hpp')
 
-tidy: all ## clang-tidy on the userspace sources
-	$(Q)clang-tidy --quiet $(call find_cpp,userspace) -- $(filter-out -Werror,$(CXXFLAGS))
+TIDY_OK := $(patsubst userspace/%.cpp,$(BUILD)/tidy/%.ok,$(call find_cpp,userspace))
+tidy: $(TIDY_OK)                       ## clang-tidy on the userspace sources that have changed since it took them
+# Of the object: its dependencies are known. What is generated is no matter of ours.
+$(BUILD)/tidy/%.ok: $(BUILD)/obj/%.o .clang-tidy
+	@mkdir -p $(@D)
+	$(call say,TIDY,$*.cpp)clang-tidy --quiet --warnings-as-errors='*' userspace/$*.cpp -- \
+	  $(filter-out -Werror -I$(BUILD)/gen,$(CXXFLAGS)) -isystem $(BUILD)/gen 2>$@.new || { cat $@.new; rm $@.new; exit 1; } && mv $@.new $@
 
 check-layers: lib ## prove from the depfiles that dependencies point one way
 	$(Q)tools/check-layers $(BUILD)/obj

@@ -49,7 +49,7 @@ Result<Invocation> finish(const Arguments& arguments, const Surroundings& surrou
 Status read_all(const std::string& path, Sink& sink) {
   Result<std::unique_ptr<ByteReader>> file = open_input(path);
   if (!file) return file.error();
-  const Status read = read_json(**file, sink);
+  Status read = read_json(**file, sink);
   if (!read && read.error().kind == ErrorKind::kDamaged)
     return about(input_name(path), read.error());
   return read;

@@ -167,6 +167,7 @@ Status Recording::load() {
 std::vector<Target> named(const std::vector<TargetProcess>& processes, const Child* child,
                           const std::vector<std::string>& command) {
   std::vector<Target> targets;
+  targets.reserve(processes.size() + 1);
   for (const TargetProcess& process : processes) targets.push_back({process.pid, process.comm});
   if (child) {
     const std::string& program = command.front();

@@ -43,7 +43,8 @@ Status check_devices(const Filter& filter) {
     if (wanted.find(':') != std::string::npos) continue;  // a number: of any device, also not block
     std::string names;
     const bool known = std::any_of(devices.begin(), devices.end(), [&](const BlockDevice& block) {
-      names += (names.empty() ? "" : ", ") + block.device.name;
+      if (!names.empty()) names += ", ";
+      names += block.device.name;
       return block.device.name == wanted;
     });
     if (!known)

@@ -12,6 +12,7 @@ namespace iohops {
 
 Result<std::vector<std::string>> stream_libraries(const std::vector<TargetProcess>& targets) {
   std::vector<uint32_t> pids;
+  pids.reserve(targets.size());
   for (const TargetProcess& target : targets) pids.push_back(target.pid);
   if (pids.empty()) pids.push_back(0);
   std::vector<std::string> libraries;

@@ -13,11 +13,11 @@ constexpr size_t kMaxShift = 64;
 }  // namespace
 
 Orderer::Orderer(size_t max_bytes)
-    : max_chunks_(std::clamp<size_t>((max_bytes + kChunkUnits * 8 - 1) / (kChunkUnits * 8), 1,
+    : max_chunks_(std::clamp<size_t>((max_bytes + kChunkBytes - 1) / kChunkBytes, 1,
                                      UINT32_MAX / kChunkUnits)) {}
 
 size_t Orderer::bytes() const {
-  size_t sum = chunks_.size() * kChunkUnits * sizeof(uint64_t);
+  size_t sum = chunks_.size() * kChunkBytes;
   for (const Lane& lane : lanes_) sum += lane.entries.capacity() * sizeof(Entry);
   return sum;
 }

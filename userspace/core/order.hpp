@@ -64,6 +64,7 @@ class Orderer {
 
   static constexpr size_t kLanes = 256;  // rings share lanes beyond that; the order still holds
   static constexpr uint32_t kChunkUnits = 32768;  // 256 KiB: four of the largest records
+  static constexpr size_t kChunkBytes = kChunkUnits * sizeof(uint64_t);
 
   // The first entry of a lane, by value: 192 lanes fill 3 KiB of the heap, and a comparison that
   // followed a lane to its entries missed the cache twice (`make bench` has scale.cpp).

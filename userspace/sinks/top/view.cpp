@@ -178,7 +178,9 @@ Result<std::unique_ptr<TopScreen>> TopScreen::open(TopScreenOptions options) {
                                           "'. Set TERM (TERM=xterm-256color iohops top ...) or use "
                                           "iohops top --batch"};
   const char* place = tigetstr("cup");
-  if (place == nullptr || place == reinterpret_cast<const char*>(-1))
+  // What terminfo answers for a name that is none of a string.
+  const auto* const no_string = reinterpret_cast<const char*>(-1);  // NOLINT(performance-no-int-to-ptr)
+  if (place == nullptr || place == no_string)
     return Error{ErrorKind::kRuntime, "cannot show top: the terminal '" + name +
                                           "' cannot place text. Use iohops top --batch"};
   cbreak();

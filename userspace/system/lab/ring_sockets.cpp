@@ -36,7 +36,7 @@ void send_in_order(Run& run) {
   Uring ring(kBatch, 0);
   need_whole_sends(ring);
   run.begin();
-  for (size_t first = 0; first < kPayload; first += kBatch * kPart) {
+  for (size_t first = 0; first < kPayload; first += size_t{kBatch} * kPart) {
     for (size_t i = 0; i < kBatch; ++i) {
       io_uring_sqe& entry = ring.queue(IORING_OP_SEND, receiver.socket(),
                                        run.payload().data() + first + i * kPart, kPart, 0);
