@@ -66,6 +66,17 @@ def test_the_ring_that_it_asks_for_loses_nothing():
     equal((summary["lost"]["total"], summary["requests"]), (0, count), f"lost and seen, with {advice.group(0)}")
 
 
+def test_rings_that_hold_more_than_is_put_in_order_at_a_time_lose_nothing():
+    """They are emptied in turns then: of the least --max-mem, less waits in memory than they hold."""
+    count = sized(200_000, 1_000_000)
+    work = on_one_cpu(count)
+    recording = stopped(work, "128M", "--max-mem", "64M", until=work.wait_done)
+    equal(recording.stop(patience=300), 0, f"exit code ({recording.text()})")
+    work.finish()
+    *_, summary = streamed(recording.output)
+    equal((summary["lost"]["total"], summary["requests"]), (0, count), "lost and seen")
+
+
 def test_what_lost_its_device_work_does_not_claim_to_be_whole():
     """Cold reads through a ring that holds a few records: block requests and waits are lost, too."""
     block, count = 16384, 256

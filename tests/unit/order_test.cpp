@@ -38,6 +38,18 @@ std::vector<Item> release(Orderer& orderer, uint64_t until) {
   return out;
 }
 
+TEST(Order, each_ring_is_known_by_what_of_it_waits) {
+  Orderer orderer;
+  push(orderer, {10, 0, 0}, 24);
+  push(orderer, {20, 1, 0}, 48);
+  push(orderer, {30, 0, 0}, 64);
+  EXPECT_EQ(orderer.bytes_of(0), 88u);
+  EXPECT_EQ(orderer.bytes_of(1), 48u);
+  release(orderer, 20);
+  EXPECT_EQ(orderer.bytes_of(0), 64u);
+  EXPECT_EQ(orderer.bytes_of(1), 0u);
+}
+
 TEST(Order, merges_cpus_by_time_then_cpu_then_arrival) {
   Orderer orderer;
   const std::vector<Item> in = {{10, 1, 0}, {30, 1, 1}, {10, 0, 2}, {20, 0, 3}, {10, 1, 4}};

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <ctime>
+#include <utility>
 
 #include "core/decode.hpp"
 #include "core/rebuild/names.hpp"
@@ -80,20 +81,37 @@ void Capture::judge_file(Record record) {
   if (!filter_.wants_path(path_of(file))) session_.drop_file(file.file);
 }
 
-void Capture::drain() {
-  session_.drain([&](Record bytes, uint32_t ring) {
-    Record rest = bytes;
-    const Result<Record> record = next_record(rest);
-    // A full orderer means that time stands still between CPUs (a clock that jumped): the record
-    // counts as lost.
-    if (record && !filter_.paths.empty()) judge_file(*record);
-    if (record && orderer_.push(*record, ring)) {
-      records_++;
-      bytes_ += record->size();
-    } else {
-      unordered_lost_++;
-    }
-  });
+// False: it stays in its ring, because that has its share of the orderer.
+bool Capture::take(Record bytes, uint32_t ring) {
+  Record rest = bytes;
+  const Result<Record> record = next_record(rest);
+  if (record && !filter_.paths.empty()) judge_file(*record);
+  if (record && orderer_.bytes_of(ring) <= share_ && orderer_.push(*record, ring)) {
+    records_++;
+    bytes_ += record->size();
+    return true;
+  }
+  if (record && !std::exchange(must_lose_, false)) {
+    waiting_ns_ = std::min<uint64_t>(waiting_ns_, view<wire_header>(*record)->time_ns);
+    return false;
+  }
+  unordered_lost_++;
+  return true;
+}
+
+// Rings may hold more than the orderer, if this process was stopped for a while: then all of them are
+// emptied in turns, each by its share, up to what the one that is furthest behind has still to tell.
+Status Capture::drain(uint64_t now) {
+  share_ = orderer_.capacity() / (2 * std::max<size_t>(1, session_.ring_count()));
+  waiting_ns_ = WIRE_UNKNOWN;
+  const uint64_t taken = records_;
+  session_.drain([&](Record bytes, uint32_t ring) { return take(bytes, ring); });
+  const size_t kept = orderer_.size();
+  if (Status handed = hand_on(std::min(waiting_ns_, now - kOrderWindow)); !handed) return handed;
+  if (!waits() || records_ > taken || orderer_.size() < kept) return {};
+  if (Status handed = hand_on(std::min(waiting_ns_, now)); !handed) return handed;
+  must_lose_ = orderer_.size() == kept;  // time stands still between CPUs (a clock that jumped)
+  return {};
 }
 
 Status Capture::hand_on(uint64_t until_ns) {
@@ -105,44 +123,45 @@ void Capture::note_loss(uint64_t now, uint32_t cause, uint64_t count) {
   record.header = {.time_ns = now, .kind = WIRE_LOSS, .size = sizeof record, .cpu = 0};
   record.count = count;
   record.cause = cause;
-  orderer_.push(bytes_of(record), 0);
+  if (!orderer_.push(bytes_of(record), 0)) return;  // it is said the next time
   lost_ += count;
+  unsaid_[cause] = 0;
 }
 
 void Capture::note_losses(uint64_t now) {
   const KernelCounters counters = session_.counters();
-  for (uint32_t cause = 0; cause < WIRE_LOSS_CAUSES; cause++) {
-    if (counters.losses[cause] > seen_.losses[cause])
-      note_loss(now, cause, counters.losses[cause] - seen_.losses[cause]);
-  }
+  for (uint32_t cause = 0; cause < WIRE_LOSS_CAUSES; cause++)
+    unsaid_[cause] += counters.losses[cause] - std::min(counters.losses[cause], seen_.losses[cause]);
   seen_ = counters;
-  if (unordered_lost_) {
-    note_loss(now, WIRE_LOSS_EVICTED, unordered_lost_);
-    unordered_lost_ = 0;
-  }
+  unsaid_[WIRE_LOSS_EVICTED] += std::exchange(unordered_lost_, 0);
+  for (uint32_t cause = 0; cause < WIRE_LOSS_CAUSES; cause++)
+    if (unsaid_[cause] != 0) note_loss(now, cause, unsaid_[cause]);
 }
 
 Result<int> Capture::round() {
   const uint64_t now = monotonic_ns();
   const uint64_t before = records_;
-  drain();
+  if (Status drained = drain(now); !drained) return drained.error();
   if (now - losses_read_ns_ >= kLossPeriod) {
     note_losses(now);
     losses_read_ns_ = now;
   }
-  if (Status handed = hand_on(now - kOrderWindow); !handed) return handed.error();
   if (now - handed_over_ns_ >= kHandOverPeriod) {
     if (Status over = spool_.hand_over(); !over) return over.error();
     handed_over_ns_ = now;
   }
+  if (waits()) return 0;
   return records_ > before ? kBusyWaitMs : kIdleWaitMs;
 }
 
 Status Capture::finish(wire_stop reason, uint64_t missed) {
-  drain();
+  do {
+    if (Status drained = drain(monotonic_ns()); !drained) return drained;
+  } while (waits());
+  if (Status handed = hand_on(WIRE_UNKNOWN); !handed) return handed;  // there is room for the losses then
   const uint64_t now = monotonic_ns();
+  unsaid_[WIRE_LOSS_COMPLETION] += missed;
   note_losses(now);
-  if (missed) note_loss(now, WIRE_LOSS_COMPLETION, missed);
   if (Status handed = hand_on(WIRE_UNKNOWN); !handed) return handed;
   wire_end end{};
   end.header = {.time_ns = now, .kind = WIRE_END, .size = sizeof end, .cpu = 0};

@@ -2,6 +2,7 @@
 // of outputs; runs on the thread that must never block.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 
@@ -48,7 +49,9 @@ class Capture {
   double ring_percent() const;  // fill of the fullest ring at its peak
 
  private:
-  void drain();
+  Status drain(uint64_t now);
+  bool waits() const { return waiting_ns_ != WIRE_UNKNOWN; }
+  bool take(Record record, uint32_t ring);
   void judge_file(Record record);
   Status hand_on(uint64_t until_ns);
   void note_losses(uint64_t now);
@@ -66,6 +69,10 @@ class Capture {
   uint64_t bytes_ = 0;
   uint64_t lost_ = 0;
   uint64_t unordered_lost_ = 0;
+  size_t share_ = 0;               // bytes of one ring that may wait to be put in order
+  uint64_t waiting_ns_ = WIRE_UNKNOWN;  // the earliest record that was left in its ring for want of room
+  bool must_lose_ = false;         // what finds no room now never will
+  std::array<uint64_t, WIRE_LOSS_CAUSES> unsaid_{};  // losses, by cause
   uint64_t losses_read_ns_ = 0;
   uint64_t handed_over_ns_ = 0;
 };

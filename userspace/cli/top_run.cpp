@@ -148,7 +148,10 @@ Status Top::sample() {
   const nanoseconds elapsed = std::max<nanoseconds>(now - sampled_, nanoseconds(1));
   const nanoseconds cpu = own_cpu();
   // Names first: a tally may be of a file that was named since the last sample.
-  session_->drain([&](Record record, uint32_t) { names_->record(record); });
+  session_->drain([&](Record record, uint32_t) {
+    names_->record(record);
+    return true;
+  });
   tallies_.clear();
   for (const TallyRow& row : session_->tallies())
     if (names_->passes(row.key)) tallies_.push_back({row.key, row.tally});

@@ -42,7 +42,9 @@ bool Orderer::push(Record record, uint32_t ring) {
   std::memcpy(chunk.words.get() + chunk.used, record.data(), record.size());
   wire_header header;
   std::memcpy(&header, record.data(), sizeof header);
-  insert(lanes_[ring % kLanes], {header.time_ns, ring, filling_ * kChunkUnits + chunk.used});
+  Lane& lane = lanes_[ring % kLanes];
+  lane.bytes += record.size();
+  insert(lane, {header.time_ns, ring, filling_ * kChunkUnits + chunk.used});
   chunk.used += units;
   chunk.live++;
   records_++;

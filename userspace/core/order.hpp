@@ -33,7 +33,9 @@ class Orderer {
     prepare();
     while (const Entry* entry = next(until_ns)) {
       const uint32_t place = entry->place;
-      Status status = f(bytes_at(place));
+      const Record record = bytes_at(place);
+      lanes_[entry->ring % kLanes].bytes -= record.size();
+      Status status = f(record);
       drop(place);
       if (!status) return status;
     }
@@ -41,6 +43,9 @@ class Orderer {
   }
 
   size_t size() const { return records_; }           // records kept
+  size_t capacity() const { return max_chunks_ * kChunkBytes; }
+  // Bytes of the records of a ring, and of those that share its lane, which were not handed out.
+  size_t bytes_of(uint32_t ring) const { return lanes_[ring % kLanes].bytes; }
   size_t bytes() const;                              // memory used for them
   uint64_t late() const { return late_; }            // records older than what was already released
   uint64_t newest_ns() const { return newest_ns_; }  // the highest time pushed so far
@@ -54,6 +59,7 @@ class Orderer {
   struct Lane {
     std::vector<Entry> entries;
     size_t head = 0;
+    size_t bytes = 0;
     bool sorted = true;
   };
   struct Chunk {

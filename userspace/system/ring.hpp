@@ -29,7 +29,8 @@ class RingReader {
   uint64_t bytes() const { return mask_ + 1; }
   uint64_t filled() const;  // bytes that wait to be read
 
-  // Hands out all records committed so far: `void f(std::span<const std::byte>)`.
+  // Hands out all records committed so far: `bool f(std::span<const std::byte>)`; after false, that
+  // record and what follows it stay.
   template <typename F>
   void drain(F&& f) {
     uint64_t at = consumer().load(std::memory_order_relaxed);
@@ -42,7 +43,7 @@ class RingReader {
               .load(std::memory_order_acquire);
       if (length & kBusy) break;  // reserved, not committed: it and what follows come next time
       const uint32_t bytes = length & ~(kBusy | kDiscarded);
-      if (!(length & kDiscarded)) f(std::span(head + kHeader, bytes));
+      if (!(length & kDiscarded) && !f(std::span(head + kHeader, bytes))) break;
       at += (bytes + kHeader + 7) & ~uint64_t{7};
       if (at - published > (mask_ >> 3)) {  // let the producer have the room early
         consumer().store(at, std::memory_order_release);

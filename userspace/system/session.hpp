@@ -81,13 +81,15 @@ class Session {
   // What the fullest ring would have had to hold for nothing to be lost, at the pace at which it
   // was drained; 0: the rings refused nothing.
   uint64_t ring_wanted_bytes() const { return ring_wanted_; }
+  size_t ring_count() const { return rings_.size() + word_rings_.size(); }
   uint64_t ring_bytes() const { return rings_.empty() ? 0 : rings_.front().bytes(); }
 
-  // All committed records of all rings: `void f(std::span<const std::byte>, uint32_t ring)`.
+  // All committed records of all rings: `bool f(std::span<const std::byte>, uint32_t ring)`; false:
+  // no more of this ring for now.
   template <typename F>
   void drain(F&& f) {
     uint32_t at = 0;
-    const auto hand_on = [&](std::span<const std::byte> record) { f(record, at); };
+    const auto hand_on = [&](std::span<const std::byte> record) { return f(record, at); };
     for (; at < rings_.size(); at++) {
       const uint64_t filled = rings_[at].filled(), refused = refused_bytes(at);
       ring_peak_ = std::max(ring_peak_, filled);

@@ -21,7 +21,8 @@ class WordRing {
   // and `ring_words` of bpf/state.h.
   static Result<std::vector<WordRing>> of_maps(int ends_fd, int words_fd, int cpus, uint64_t bytes);
 
-  // Hands out all records written so far: `void f(std::span<const std::byte>)`.
+  // Hands out all records written so far: `bool f(std::span<const std::byte>)`; after false, that
+  // record and what follows it stay.
   template <typename F>
   void drain(F&& f) {
     uint64_t at = read().load(std::memory_order_relaxed);
@@ -31,7 +32,7 @@ class WordRing {
       const auto* record = reinterpret_cast<const wire_same*>(words_ + (at & mask_));
       const uint64_t size = record->size;
       if (size < sizeof(wire_same) || size > (end - at) * sizeof(uint64_t)) break;  // can't happen
-      f(std::span(reinterpret_cast<const std::byte*>(record), size));
+      if (!f(std::span(reinterpret_cast<const std::byte*>(record), size))) break;
       at += size / sizeof(uint64_t);
       if (at - published > (mask_ >> 3)) {  // let the kernel have the room early
         read().store(at, std::memory_order_release);
