@@ -398,7 +398,8 @@ enum wire_loss {
 	 * that tracing must not see (a sandbox's own), or the request was torn down. */
 	WIRE_LOSS_COMPLETION = 12,
 	WIRE_LOSS_RINGS_FULL = 13, /* no room for a request of io_uring or libaio: it is not seen */
-	WIRE_LOSS_CAUSES = 14,
+	WIRE_LOSS_RANGES = 14, /* userspace: dirty or readahead bytes whose request was forgotten to bound memory */
+	WIRE_LOSS_CAUSES = 15,
 };
 
 struct wire_loss_record {

@@ -29,7 +29,7 @@ def replayed(kind, count, *options):
 
 
 def evicted(summary):
-    return summary["lost"]["by_cause"].get("evicted", 0)
+    return sum(summary["lost"]["by_cause"].get(cause, 0) for cause in ("evicted", "evicted_ranges"))
 
 
 def test_requests_that_never_complete_are_given_up():

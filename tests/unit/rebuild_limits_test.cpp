@@ -79,7 +79,7 @@ TEST(RebuildLimits, a_forgotten_file_takes_its_dirty_bytes_along) {
   for (const Request& request : ledger.requests) EXPECT_TRUE(request.complete);
   EXPECT_EQ(story.counters().pending_bytes, 4 * kPage);
   ASSERT_EQ(ledger.losses.size(), 1u);
-  EXPECT_EQ(ledger.losses[0].cause, "evicted");
+  EXPECT_EQ(ledger.losses[0].cause, "evicted_ranges");
   EXPECT_EQ(ledger.losses[0].count, 6u);
 }
 

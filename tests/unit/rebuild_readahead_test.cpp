@@ -68,7 +68,7 @@ TEST(Readahead, memory_stays_bounded_and_what_is_forgotten_is_counted) {
   for (uint64_t i = 0; i < 10; i++) cold_read(story, file, 8 * i * kPage, kPage, 8 * i, 2);
   story.told();
   EXPECT_EQ(story.counters().readahead_unused_bytes, 4 * kPage);
-  EXPECT_EQ(story.counters().evicted, 6u);
+  EXPECT_EQ(story.counters().evicted_ranges, 6u);
 }
 
 }  // namespace

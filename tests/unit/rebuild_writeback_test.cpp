@@ -325,7 +325,7 @@ TEST(RebuildWriteback, forgotten_ranges_are_counted_as_loss) {
   for (uint64_t i = 0; i < 20; i++) write(story, file, i * 2 * kPage, kPage);
   const Ledger& ledger = story.told();
   ASSERT_EQ(ledger.losses.size(), 1u);
-  EXPECT_EQ(ledger.losses[0].cause, "evicted");
+  EXPECT_EQ(ledger.losses[0].cause, "evicted_ranges");
   EXPECT_EQ(ledger.losses[0].count, 12u);
   EXPECT_EQ(story.counters().pending_bytes, 8 * kPage);
 }

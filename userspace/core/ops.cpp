@@ -198,7 +198,7 @@ std::string_view loss_name(uint32_t cause) {
   constexpr std::string_view kNames[WIRE_LOSS_CAUSES] = {
       "unknown",   "ring_request", "ring_detail", "ring_transfer", "ring_name", "threads_full",
       "bios_full", "files_full",   "tally_full",  "recursion",     "compat",    "evicted",
-      "completion_missed", "rings_full"};
+      "completion_missed", "rings_full", "evicted_ranges"};
   return cause < WIRE_LOSS_CAUSES ? kNames[cause] : kNames[0];
 }
 

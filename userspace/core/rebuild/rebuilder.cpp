@@ -44,7 +44,7 @@ Result<HeldRequest*> held_of(RebuildState& s, const wire_owner& owner) {
 bool hits_requests(uint32_t cause) {
   return cause != WIRE_LOSS_RING_NAME && cause != WIRE_LOSS_TALLY_FULL &&
          cause != WIRE_LOSS_COMPAT && cause != WIRE_LOSS_EVICTED &&
-         cause != WIRE_LOSS_COMPLETION;
+         cause != WIRE_LOSS_RANGES && cause != WIRE_LOSS_COMPLETION;
 }
 
 bool hits_bios(uint32_t cause) {
@@ -110,6 +110,10 @@ Status give_up_details(RebuildState& s) {
     if (Status status = release_request(s, s.open.oldest(), false); !status) return status;
   }
   return {};
+}
+
+Status say_loss(RebuildState& s, uint32_t cause, uint64_t count) {
+  return count == 0 ? Status{} : s.sink.loss({s.since_start(s.now_ns), loss_name(cause), count});
 }
 
 Status on_same(RebuildState& s, Record record) {
@@ -202,8 +206,9 @@ Status Rebuilder::finish(bool truncated) {
     if (Status status = release_request(s, s.open.oldest(), false); !status) return status;
   }
   if (Status status = give_up_children(s, UINT64_MAX); !status) return status;
-  if (counters().evicted == 0) return {};
-  return s.sink.loss({s.since_start(s.now_ns), loss_name(WIRE_LOSS_EVICTED), s.counters.evicted});
+  counters();
+  if (Status said = say_loss(s, WIRE_LOSS_EVICTED, s.counters.evicted); !said) return said;
+  return say_loss(s, WIRE_LOSS_RANGES, s.counters.evicted_ranges);
 }
 
 const RebuildCounters& Rebuilder::counters() const {
@@ -211,7 +216,8 @@ const RebuildCounters& Rebuilder::counters() const {
   s.counters.absorbed_bytes = s.dirty.absorbed_bytes();
   s.counters.pending_bytes = s.dirty.pending_bytes();
   s.counters.readahead_unused_bytes = s.readahead.unused_bytes();
-  s.counters.evicted = s.evicted_requests + s.dirty.evicted() + s.readahead.forgotten();
+  s.counters.evicted = s.evicted_requests;
+  s.counters.evicted_ranges = s.dirty.evicted() + s.readahead.forgotten();
   return s.counters;
 }
 

@@ -38,7 +38,9 @@ struct RebuildCounters {
   uint64_t writeback_bytes = 0;  // written by a device later, on behalf of requests of the trace
   uint64_t readahead_unused_bytes = 0;  // loaded ahead, and not used by any request of the trace
   uint64_t copies_in_doubt = 0;  // requests whose copy was measured otherwise than derived
-  uint64_t evicted = 0;          // requests, dirty and readahead ranges given up to bound memory
+  // Given up to bound memory:
+  uint64_t evicted = 0;         // requests: handed out early, not complete
+  uint64_t evicted_ranges = 0;  // whose bytes a range of dirty or loaded pages was
   std::optional<wire_end> end;   // the collector's last word, if the recording has one
 };
 
@@ -52,7 +54,7 @@ struct RebuildCounters {
 // block request is handed out once the requests that own its bios are known.
 // Release condition: at the latest at finish(), or when more than max_held_requests are held, or more
 // than max_details of theirs: then the oldest goes, `complete` = false, and counts as evicted. A file
-// that was forgotten takes its ranges along, which count as evicted; a request that names it then has
+// that was forgotten takes its ranges along, which count as such; a request that names it then has
 // no file, and is not complete.
 struct RebuildState;
 
