@@ -82,7 +82,7 @@ struct told_request {
 	u64 what, where, how; /* as in struct thread_state */
 	u64 buffer, requested, offset;
 	u32 context; /* WIRE_CONTEXT(..), 0: none was */
-	u32 generation; /* of the last */
+	u32 generation; /* of the last; see seed_generations() */
 };
 
 /* top: where a thread's requests are added up, per slot of `known`, apart by the lowest bit of the operation:

@@ -7,6 +7,16 @@
 
 #include "name.h"
 
+/* Where a thread's generations begin. Its id may have been another's, and the collector may still hold what that one
+ * told: if the first full record of this one were lost on the way, its short ones must not agree with those. */
+static __always_inline void seed_generations(struct thread_state *state)
+{
+	u32 seed = bpf_ktime_get_ns() >> 10;
+
+	for (int i = 0; i < KNOWN_FILES; i++)
+		state->told[i].generation = seed;
+}
+
 /* First request of a thread: claim its slot, name it. Off the hot path. */
 static __noinline struct thread_state *add_thread(struct task_struct *task)
 {
@@ -24,6 +34,8 @@ static __noinline struct thread_state *add_thread(struct task_struct *task)
 		return NULL;
 	}
 	*state = new_thread;
+	if (!tally) /* there its room holds other things */
+		seed_generations(state);
 	state->tgid = tgid;
 	state->tid = tid;
 	if (bpf_map_update_elem(&named_processes, &tgid, &tid, BPF_NOEXIST) == 0)
