@@ -2,7 +2,7 @@
 
 A cell is SERIES[:SETUP[:PARTS]]: 6.1, 6.12:swiotlb, newest:iommu, 6.1:plain:object,ledger. Kernels come from Debian (fetch,
 prepare) and stay in the cache. Every guest gets the same disks behind different drivers; what is done on
-them and what must be seen is in ledger.py, faults.py, copies.py, net.py, odd.py, stack.py, stores.py and lab.py. Tells a Tally;
+them and what must be seen is in ledger.py, faults.py, copies.py, net.py, odd.py, stack.py, stores.py, trust.py and lab.py. Tells a Tally;
 prints no sum.
 """
 import concurrent.futures
@@ -21,6 +21,7 @@ import net
 import odd
 import stack
 import stores
+import trust
 from traces import Trace
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -33,7 +34,7 @@ SHORT = {"x86_64": ("newest", "5.10", "6.12:plain:object,ledger,copies,net,stack
          "aarch64": ("arm64-6.12",)}
 SETUPS = {"plain": [], "swiotlb": ["--append", "swiotlb=force"], "iommu": ["--iommu"]}
 # The verifier, the copies and the disks of odd.py do not depend on how memory is mapped for DMA.
-PARTS = {"plain": "object,ledger,faults,copies,net,odd,stack,lab", "swiotlb": "ledger", "iommu": "ledger"}
+PARTS = {"plain": "object,ledger,faults,copies,net,odd,stack,lab,trust", "swiotlb": "ledger", "iommu": "ledger"}
 ALSO_IN_ALL = {"plain": ",stores"}
 ARM64_PARTS = "object,ledger,faults"
 TRIES = 3  # of a guest whose kernel hid something and said so
@@ -141,6 +142,11 @@ class Cell:
         trace = self.trace("stores", printed["stores"])
         for group, case in stores.cases(trace, version(self.series), "".join(printed["lent"])) if trace else ():
             self.tell(case.wrong, group, *case.columns())
+
+    def judge_trust(self, printed):
+        found = {what: self.trace(what, lines) for what, lines in trust.traces(printed)}
+        for case in trust.cases(printed, {what: trace for what, trace in found.items() if trace}):
+            self.tell(case.wrong, "trust", *case.columns())
 
     def judge_object(self, printed):
         """The loader's own verdicts: a refused program is a failure, an absent tracepoint is not."""
