@@ -36,6 +36,7 @@ class Lines {
       if (const void* newline =
               held > searched ? std::memchr(start + searched, '\n', held - searched) : nullptr) {
         const auto length = static_cast<size_t>(static_cast<const char*>(newline) - start);
+        if (length > kLongestLine) return too_long();
         begin_ += length + 1;
         return std::optional(Line{{start, length}, true});
       }
@@ -45,10 +46,7 @@ class Lines {
         if (held == 0) return std::optional<Line>();
         return std::optional(Line{{start, held}, false});
       }
-      if (held > kLongestLine) {
-        return Error{ErrorKind::kDamaged,
-                     "line " + std::to_string(number_) + " is longer than 8 MiB: not a trace"};
-      }
+      if (held > kLongestLine) return too_long();
       if (Status status = fill(); !status) return status.error();
     }
   }
@@ -56,6 +54,10 @@ class Lines {
   size_t number() const { return number_; }  // of the last line, from 1
 
  private:
+  Error too_long() const {
+    return {ErrorKind::kDamaged, "line " + std::to_string(number_) + " is longer than 8 MiB: not a trace"};
+  }
+
   Status fill() {
     if (begin_ > 0) {
       std::memmove(bytes_.data(), bytes_.data() + begin_, end_ - begin_);
