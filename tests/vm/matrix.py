@@ -145,7 +145,7 @@ class Cell:
 
     def judge_trust(self, printed):
         found = {what: self.trace(what, lines) for what, lines in trust.traces(printed)}
-        for case in trust.cases(printed, {what: trace for what, trace in found.items() if trace}):
+        for case in trust.cases(printed, {what: trace for what, trace in found.items() if trace}, version(self.series)):
             self.tell(case.wrong, "trust", *case.columns())
 
     def judge_object(self, printed):

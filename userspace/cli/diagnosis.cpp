@@ -44,6 +44,8 @@ void fix_privileges(Diagnosis& diagnosis) {
         {"capabilities end at this user namespace", "run iohops on the host"});
   else if (!privileges.missing.empty())
     diagnosis.fixes.push_back({"missing " + join(privileges.missing), setcap_line()});
+  else if (const auto limit = memory_limit(); limit && diagnosis.error && diagnosis.error->kind == ErrorKind::kPermission)
+    diagnosis.fixes.push_back({limit->reason, limit->fix});
   else if (!privileges.wanted.empty())
     diagnosis.fixes.push_back(
         {"without " + join(privileges.wanted) +

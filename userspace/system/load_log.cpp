@@ -1,6 +1,7 @@
 #include "system/load_log.hpp"
 
 #include <bpf/libbpf.h>
+#include <fmt/format.h>
 #include <linux/bpf.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -10,7 +11,11 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 #include <string_view>
+
+#include "system/host.hpp"
+#include "system/privileges.hpp"
 
 #if LIBBPF_MAJOR_VERSION == 1 && LIBBPF_MINOR_VERSION < 3
 // A type or function that this kernel does not have is looked for in its modules, whose list only
@@ -67,6 +72,29 @@ std::string verifier_reason(int error) {
       return std::string(log.substr(line + 1, processed - line - 1));
   }
   return std::strerror(error);
+}
+
+Error cannot_load(int error) {
+  if (read_host().lockdown == Lockdown::kConfidentiality) {
+    return {ErrorKind::kKernel,
+            fmt::format(
+                "cannot load the BPF programs: {}: lockdown=confidentiality forbids them to read "
+                "kernel memory. Boot with lockdown=integrity on the kernel command line",
+                verifier_reason(error))};
+  }
+  const std::optional<MemoryLimit> limit = error == EPERM ? memory_limit() : std::nullopt;
+  if (limit)
+    return {ErrorKind::kPermission, fmt::format("cannot load the BPF programs: {}: {}. Run first:\n  {}",
+                                                verifier_reason(error), limit->reason, limit->fix)};
+  if (error == EPERM || error == EACCES) {
+    return {ErrorKind::kPermission,
+            fmt::format("the kernel refuses to load BPF programs: {} (iohops doctor tells why)",
+                        verifier_reason(error))};
+  }
+  return {
+      ErrorKind::kKernel,
+      fmt::format("cannot load the BPF programs: {} (iohops doctor tells what this kernel lacks)",
+                  verifier_reason(error))};
 }
 
 }  // namespace iohops

@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "core/result.hpp"
+
 namespace iohops {
 
 // From now on, and nothing of before.
@@ -13,5 +15,8 @@ std::string refused_program();
 
 // The last line of the verifier's log that says something, else the error's name.
 std::string verifier_reason(int error);
+
+// The programs were refused with this errno, and none of them is to blame: what to do. Exit code 3 or 4.
+Error cannot_load(int error);
 
 }  // namespace iohops

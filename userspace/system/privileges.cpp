@@ -2,6 +2,7 @@
 
 #include <sys/capability.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -81,6 +82,16 @@ std::string setcap_line() {
   const std::string self =
       length > 0 ? std::string(path, static_cast<size_t>(length)) : std::string("iohops");
   return "sudo setcap cap_bpf,cap_perfmon,cap_sys_ptrace+ep " + quoted(self);
+}
+
+std::optional<MemoryLimit> memory_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+      permitted(Caps(cap_get_proc()), CAP_SYS_RESOURCE))
+    return std::nullopt;
+  return MemoryLimit{"before Linux 5.11 memory of BPF counts as locked memory, of which this process may have " +
+                         std::to_string(limit.rlim_cur >> 10) + " KiB",
+                     "ulimit -l unlimited"};
 }
 
 Status check_privileges() {

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,14 @@ bool may_probe_programs();
 
 // "sudo setcap ...+ep /path/of/this/executable", quoted for a shell.
 std::string setcap_line();
+
+// Why the kernel may have refused memory to BPF (EPERM) though check_privileges() is content: before
+// Linux 5.11 it counts as locked memory, whose limit only CAP_SYS_RESOURCE may raise. nullopt: that is not it.
+struct MemoryLimit {
+  std::string reason;
+  std::string fix;  // a line for a shell
+};
+std::optional<MemoryLimit> memory_limit();
 
 // Nothing for root, who needs them to write into the home of the user behind sudo.
 void lower_privileges();

@@ -18,7 +18,6 @@
 #include "iohops.skel.h"
 #include "system/copy_check.hpp"
 #include "system/devices.hpp"
-#include "system/host.hpp"
 #include "system/load_log.hpp"
 #include "system/page_array.hpp"
 #include "system/page_faults.hpp"
@@ -180,25 +179,6 @@ void learn_page_array(iohops_bpf& skeleton, int ring_fd, Plan& plan) {
     skeleton.bss->page_array = *array;
   else
     plan.disable_physical_addresses(array.error().message);
-}
-
-Error cannot_load(int error) {
-  if (read_host().lockdown == Lockdown::kConfidentiality) {
-    return {ErrorKind::kKernel,
-            fmt::format(
-                "cannot load the BPF programs: {}: lockdown=confidentiality forbids them to read "
-                "kernel memory. Boot with lockdown=integrity on the kernel command line",
-                verifier_reason(error))};
-  }
-  if (error == EPERM || error == EACCES) {
-    return {ErrorKind::kPermission,
-            fmt::format("the kernel refuses to load BPF programs: {} (iohops doctor tells why)",
-                        verifier_reason(error))};
-  }
-  return {
-      ErrorKind::kKernel,
-      fmt::format("cannot load the BPF programs: {} (iohops doctor tells what this kernel lacks)",
-                  verifier_reason(error))};
 }
 
 }  // namespace
