@@ -2,12 +2,14 @@
 import base64
 import json
 import os
+import re
 import select
 import signal
 import subprocess
 import sys
 
 from lib import IOHOPS, TMP, Recording, check, equal
+from terminal import Terminal
 
 # Every byte that a file name can have, then what each decoder and terminal has its weakness for.
 NAMES = [
@@ -62,8 +64,12 @@ class Hostile:
         equal(self.process.stdout.readline(), b"ready\n", "what the program says")
         self.pid = self.process.pid
 
-    def work(self, files):
+    def begin(self, files):
         self.process.stdin.write(b"".join(path.hex().encode() + b"\n" for path in files))
+        self.process.stdin.flush()
+
+    def work(self, files):
+        self.begin(files)
         self.process.stdin.close()
         equal(self.process.stdout.readline(), b"done\n", "what the program says")
 
@@ -165,3 +171,23 @@ def test_top_shows_none_of_it_raw():
     hostile.process.wait(20)
     check(shown in said, f"the process is not shown by its escaped name:\n{said!r}")
     printable("top", said + rest + words)
+
+
+def test_the_screen_of_top_is_driven_by_none_of_it():
+    hostile = Hostile()
+    terminal = Terminal(IOHOPS, "top", "-p", hostile.pid, "-i", "0.2", columns=200, lines=40)
+    terminal.wait_for("no requests yet")
+    hostile.begin(paths())
+    terminal.wait_for("\\x1b[1A\\xff")
+    terminal.press("\r")
+    terminal.wait_for("\\x1b[2J\\x1b]52")
+    terminal.press("q")
+    terminal.is_as_before()
+    hostile.process.stdin.close()
+    hostile.process.wait(20)
+    text = terminal.raw.decode()  # which is UTF-8, in whole characters
+    # The terminal's own sequences are CSI, two or three letters of its keypad and character sets, and ESC 7, 8.
+    others = re.sub(r"\x1b(\[[0-9;?]*[A-Za-z]|\([A-Z0-9]|[=>78])|[\r\n\t\b\x0f]", "", text).encode()
+    check(not control_bytes(others), f"raw {control_bytes(others)[:5]!r} on the screen")
+    for sequence in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]", text):
+        check(sequence != "\x1b[1A", "the cursor went where the name of the process sends it")
