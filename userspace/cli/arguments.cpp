@@ -1,6 +1,7 @@
 #include "cli/arguments.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <string_view>
 
 #include "cli/grammar.hpp"
@@ -111,6 +112,24 @@ void FilterArguments::declare(CLI::App& app, bool per_request) {
             {"DUR", "DUR", group});
   add_value(app, "--min-bytes", min_bytes_, "requests that asked for at least this: 64K",
             {"SIZE", "SIZE", group});
+}
+
+void ThinningArguments::declare(CLI::App& app) {
+  add_choice(app, "--detail", detail_,
+             "misses: list no request that the page cache served at once (all)",
+             {"all", "misses"});
+  add_value(app, "--sample", sample_, "list one of so many requests; totals count them all: 1/100",
+            {"1/N", "1/N"});
+}
+
+Result<Thinning> ThinningArguments::finish() const {
+  Thinning thinning{.misses_only = detail_ == "misses"};
+  if (sample_.empty()) return thinning;
+  const std::string_view count = std::string_view(sample_).substr(sample_.starts_with("1/") ? 2 : sample_.size());
+  const auto [end, problem] = std::from_chars(count.data(), count.data() + count.size(), thinning.one_of);
+  if (count.empty() || problem != std::errc() || end != count.data() + count.size() || thinning.one_of == 0)
+    return Error{ErrorKind::kUsage, "--sample: '" + sample_ + "' is not 1/N, as in --sample 1/100"};
+  return thinning;
 }
 
 Result<Filter> FilterArguments::finish() const {

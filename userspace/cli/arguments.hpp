@@ -49,6 +49,17 @@ class FilterArguments {
   std::string min_bytes_;
 };
 
+// Which of the requests are listed one by one.
+class ThinningArguments {
+ public:
+  void declare(CLI::App& app);
+  Result<Thinning> finish() const;
+
+ private:
+  std::string detail_ = "all";
+  std::string sample_;
+};
+
 // "-d: 'x' is not a duration...": the option in front of what is wrong with its value.
 Error about(const std::string& option, const Error& error);
 

@@ -7,8 +7,8 @@
 namespace iohops {
 namespace {
 
-std::vector<Sink*> outputs(JsonWriter* json, std::vector<Sink*> sinks) {
-  if (json) sinks.push_back(json);
+std::vector<Sink*> outputs(Sink* listing, std::vector<Sink*> sinks) {
+  if (listing) sinks.push_back(listing);
   return sinks;
 }
 
@@ -57,15 +57,18 @@ const char* stop_reason(uint32_t reason) {
 
 Conversion::Conversion(const Header& header, uint64_t start_ns, const Filter& filter,
                        JsonWriter* json, const MemoryShares& memory,
-                       const std::optional<RedactionKey>& redaction)
+                       const std::optional<RedactionKey>& redaction, const Thinning& thinning)
     : header_(header),
       start_ns_(start_ns),
       json_(json),
-      fanout_(outputs(json, {&summarizer_, &advisor_})),
+      thin_(json && !thinning.lists_all() ? std::make_optional<ThinSink>(thinning, *json) : std::nullopt),
+      fanout_(outputs(thin_ ? static_cast<Sink*>(&*thin_) : json, {&summarizer_, &advisor_})),
       redact_(redaction ? std::make_optional<RedactSink>(*redaction, fanout_) : std::nullopt),
       output_(redact_ ? static_cast<Sink&>(*redact_) : fanout_),
       filter_(filter, output_, memory.filter),
-      rebuilder_(rebuild_context(header, start_ns, memory.rebuild), filter.empty() ? output_ : filter_) {}
+      rebuilder_(rebuild_context(header, start_ns, memory.rebuild), filter.empty() ? output_ : filter_) {
+  header_.thinned = thin_ ? thinning.text() : "";
+}
 
 Status Conversion::begin() {
   if (Status named = filter_.header(header_); !named) return named;
@@ -108,6 +111,7 @@ Result<Summary> Conversion::finish() {
   const auto& end = rebuilder_.counters().end;
   summarizer_.merge(known(end ? &*end : nullptr));
   Summary summary = summarizer_.take();
+  if (thin_) summary.left_out = thin_->left_out();
   if (json_) {
     if (!truncated) {
       if (Status written = json_->summary(summary); !written) return written.error();

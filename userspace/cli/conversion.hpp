@@ -16,6 +16,7 @@
 #include "core/redact.hpp"
 #include "core/result.hpp"
 #include "core/summarizer.hpp"
+#include "core/thinning.hpp"
 #include "sinks/fanout.hpp"
 #include "sinks/json_writer.hpp"
 
@@ -30,10 +31,11 @@ Result<std::optional<RedactionKey>> new_redaction_key(bool wanted);
 
 class Conversion {
  public:
-  // `json` may be null (only the summary is wanted) and outlives this. With a key, names are hashes from
+  // `json` may be null (only the summary is wanted) and outlives this; it lists what `thinning` leaves. With a key, names are hashes from
   // behind the filter on, which judges them as they are.
   Conversion(const Header& header, uint64_t start_ns, const Filter& filter, JsonWriter* json,
-             const MemoryShares& memory = {}, const std::optional<RedactionKey>& redaction = {});
+             const MemoryShares& memory = {}, const std::optional<RedactionKey>& redaction = {},
+             const Thinning& thinning = {});
 
   Status begin();  // hands the header on
   Status feed(Record record) { return rebuilder_.feed(record); }
@@ -51,6 +53,7 @@ class Conversion {
   JsonWriter* json_;
   Summarizer summarizer_;
   Advisor advisor_;
+  std::optional<ThinSink> thin_;
   Fanout fanout_;
   std::optional<RedactSink> redact_;
   Sink& output_;  // what passes the filter

@@ -12,6 +12,7 @@
 #include "core/copies.hpp"
 #include "core/filter.hpp"
 #include "core/result.hpp"
+#include "core/thinning.hpp"
 
 namespace iohops {
 
@@ -59,6 +60,7 @@ struct RecordOptions {
   std::string output;  // path, "-" or empty (only with `raw`): no JSON
   std::string raw;     // path of the raw recording, empty: none is kept
   bool redact = false;  // names become hashes; not with `raw`
+  Thinning thinning;    // not with `raw`
   LossLimit max_lost;
   CopyHooks copies = CopyHooks::kAuto;
   bool stdio = false;  // watch the C library's streams
@@ -108,6 +110,7 @@ struct ReplayOptions {
   std::string output;
   uint64_t max_memory = kDefaultMemory;
   bool redact = false;  // names become hashes
+  Thinning thinning;
 };
 
 struct DoctorOptions {

@@ -18,6 +18,7 @@ struct Arguments {
   CommonArguments common;
   TargetArguments target;
   FilterArguments filter;
+  ThinningArguments thinning;
   std::string duration, output, raw, max_lost, ring, max_mem;
   std::string copies = "auto";
   bool stdio = false;
@@ -31,6 +32,10 @@ Status finish_outputs(const Arguments& arguments, RecordOptions& options) {
     return Error{ErrorKind::kUsage,
                  "--raw keeps names as they are: leave it out, or record without --redact and make what others "
                  "may see of it with iohops replay --redact"};
+  if (!options.thinning.lists_all() && !options.raw.empty())
+    return Error{ErrorKind::kUsage,
+                 "--raw keeps every request: leave it out, or record without --detail and --sample and give them to "
+                 "iohops replay"};
   options.output = arguments.output;
   if (options.output.empty() && options.raw.empty()) options.output = kDefaultOutput;
   if (!options.output.empty() && options.output == options.raw)
@@ -61,6 +66,9 @@ Result<Invocation> finish(const Arguments& arguments, const Surroundings& surrou
   auto filter = arguments.filter.finish();
   if (!filter) return filter.error();
   options.filter = std::move(*filter);
+  auto thinning = arguments.thinning.finish();
+  if (!thinning) return thinning.error();
+  options.thinning = *thinning;
   if (!arguments.duration.empty()) {
     auto duration = parse_duration(arguments.duration, BareNumber::kSeconds);
     if (!duration) return about("-d", duration.error());
@@ -119,6 +127,7 @@ when the recording ends goes on.)help");
              {"auto", "fexit", "kprobe", "derived"});
   add_flag(app, "--stdio", arguments->stdio,
            "count the copies of the C library's streams, too (1.5 us a call)");
+  arguments->thinning.declare(app);
   arguments->filter.declare(app, true);
   arguments->common.declare(app);
   return [arguments](const Surroundings& surroundings) { return finish(*arguments, surroundings); };

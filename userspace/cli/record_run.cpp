@@ -195,7 +195,8 @@ Status Recording::begin() {
   capture_->start(start_ns_);
   Result<std::optional<RedactionKey>> redaction = new_redaction_key(options_.redact);
   if (!redaction) return redaction.error();
-  conversion_ = std::make_unique<Conversion>(header_, start_ns_, options_.filter, json_.get(), shares, *redaction);
+  conversion_ = std::make_unique<Conversion>(header_, start_ns_, options_.filter, json_.get(), shares, *redaction,
+                                             options_.thinning);
   if (raw_) {
     if (Status begun = raw_->begin(header_json(header_), start_ns_); !begun) return begun;
   }

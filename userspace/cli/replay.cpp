@@ -22,6 +22,7 @@ namespace {
 struct Arguments {
   CommonArguments common;
   FilterArguments filter;
+  ThinningArguments thinning;
   std::string input, output, max_mem;
   bool redact = false;
 };
@@ -34,6 +35,9 @@ Result<Invocation> finish(const Arguments& arguments, const Surroundings& surrou
   auto filter = arguments.filter.finish();
   if (!filter) return filter.error();
   options.filter = std::move(*filter);
+  auto thinning = arguments.thinning.finish();
+  if (!thinning) return thinning.error();
+  options.thinning = *thinning;
   if (arguments.input.empty() || arguments.output.empty())
     return Error{ErrorKind::kUsage,
                  "replay reads a raw recording and writes JSON: iohops replay RAW -o FILE|-"};
@@ -85,6 +89,7 @@ Finish declare_replay(CLI::App& app) {
             "memory to take at most; what goes beyond is counted as lost (512M)", {"SIZE", "SIZE"});
   add_flag(app, "--redact", arguments->redact,
            "names of files, processes and arguments become hashes, to share");
+  arguments->thinning.declare(app);
   arguments->filter.declare(app, true);
   arguments->common.declare(app);
   return [arguments](const Surroundings& surroundings) { return finish(*arguments, surroundings); };
@@ -106,7 +111,7 @@ Result<int> run_replay(const ReplayOptions& options) {
   const Result<std::optional<RedactionKey>> redaction = new_redaction_key(options.redact);
   if (!redaction) return redaction.error();
   Conversion conversion(*header, raw.start_ns(), options.filter, &json,
-                        share_memory(options.max_memory, false, !options.filter.empty()), *redaction);
+                        share_memory(options.max_memory, false, !options.filter.empty()), *redaction, options.thinning);
   Result<Summary> summary = convert(raw, conversion);
   if (!summary) {
     const bool input_failed = summary.error().kind == ErrorKind::kDamaged;

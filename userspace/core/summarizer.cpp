@@ -206,6 +206,7 @@ Status Summarizer::summary(const Summary& known) {
 }
 
 void Summarizer::merge(const Summary& known) {
+  if (known.left_out > 0) exact_ = known;
   if (known.duration_ns > 0) summary_.duration_ns = known.duration_ns;
   if (!known.stop_reason.empty()) summary_.stop_reason = known.stop_reason;
   summary_.suspended_ns = std::max(summary_.suspended_ns, known.suspended_ns);
@@ -231,6 +232,7 @@ uint64_t Summarizer::requests() const {
 }
 
 Summary Summarizer::take() {
+  if (exact_) return std::move(*exact_);
   if (summary_.duration_ns == 0) summary_.duration_ns = last_ns_;
   for (auto& [op, totals] : ops_) {
     summary_.requests += totals.requests;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -37,7 +38,8 @@ class Summarizer : public Sink {
 
   // Takes over what no record carries, from the driver or from a file's own summary: duration,
   // stop reason, overhead, unused readahead, absorbed and pending bytes, flows and advice where the
-  // stream had none; of losses the larger count of each cause.
+  // stream had none; of losses the larger count of each cause. If requests were left out of the
+  // stream, the stream cannot be added up: then take() is `known`.
   void merge(const Summary& known);
 
   uint64_t requests() const;  // so far
@@ -55,6 +57,7 @@ class Summarizer : public Sink {
   size_t op_row_of(const Request&);
 
   Summary summary_;
+  std::optional<Summary> exact_;
   using FlowKey = std::tuple<uint32_t, uint32_t, std::string>;  // from, to, kind
   std::map<FlowKey, FlowTotals> flows_;
   uint64_t last_ns_ = 0;  // the latest end seen: the duration where nobody knows better

@@ -92,6 +92,7 @@ std::string header_json(const Header& header) {
   tree["cpus"] = header.cpus;
   tree["scope"] = header.scope;
   if (header.redacted) tree["redacted"] = true;
+  if (!header.thinned.empty()) tree["thinned"] = header.thinned;
   Json& targets = tree["targets"] = Json::array();
   for (const Target& target : header.targets) {
     Json entry{{"pid", target.pid}};
@@ -125,6 +126,7 @@ Header read_header(Fields& fields) {
   if (fields.present("cpus")) header.cpus = fields.u32("cpus");
   header.scope = fields.maybe_text("scope");
   header.redacted = fields.present("redacted") && fields.boolean("redacted");
+  if (fields.present("thinned")) header.thinned = fields.text("thinned");
   fields.objects("targets", [&](Fields& target) {
     header.targets.push_back({target.u32("pid"), target.name("comm")});
   });

@@ -171,6 +171,7 @@ std::string summary_json(const Summary& summary,
       {"mode_switches", summary.mode_switches},
       {"context_switches",
        {{"voluntary", summary.voluntary_switches}, {"involuntary", summary.involuntary_switches}}}};
+  if (summary.left_out) tree["requests_left_out"] = summary.left_out;
   if (summary.suspended_ns) tree["suspended_ns"] = summary.suspended_ns;
   if (summary.clock_step_ns) tree["clock_step_ns"] = summary.clock_step_ns;
   Json& copies = tree["cpu_copies"] = count_tree(summary.cpu_copies);

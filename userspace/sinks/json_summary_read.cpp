@@ -186,6 +186,7 @@ Summary read_summary(Fields& fields) {
   Summary summary;
   summary.duration_ns = fields.u64("duration_ns");
   summary.stop_reason = fields.maybe_text("stop_reason");
+  summary.left_out = fields.maybe_u64("requests_left_out").value_or(0);
   summary.suspended_ns = fields.maybe_u64("suspended_ns").value_or(0);
   if (fields.present("clock_step_ns")) summary.clock_step_ns = fields.i64("clock_step_ns");
   summary.requests = fields.u64("requests");

@@ -153,6 +153,14 @@ void ReportPage::verdict() {
   if (!truncated_ && count == 0 && summary_.partial_requests == 0)
     line(Style::kGood, "complete, nothing lost");
   if (ledger_.header() && ledger_.header()->redacted) line(Style::kPlain, "names are hashes (--redact)");
+  const std::string thinned = ledger_.header() ? ledger_.header()->thinned : "";
+  if (!thinned.empty() && truncated_)
+    line(Style::kWarn, "only some requests are listed (" + escaped(thinned) + "): the figures are of those");
+  else if (!thinned.empty())
+    line(Style::kPlain,
+         fmt::format("{} of them are listed ({}): processes, devices and the slowest are of those",
+                     text::grouped(summary_.requests - std::min(summary_.requests, summary_.left_out)),
+                     escaped(thinned)));
   if (summary_.suspended_ns > 0)
     line(Style::kWarn, "the machine was suspended for " + text::duration(summary_.suspended_ns) +
                            " meanwhile, which no time here counts");

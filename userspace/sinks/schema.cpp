@@ -65,6 +65,7 @@ constexpr std::string_view kSchema = R"json({
         "page_size": {"$ref": "#/$defs/u32"},
         "cpus": {"$ref": "#/$defs/u32"},
         "scope": {"description": "pid, command or all", "type": "string"},
+        "thinned": {"description": "not every request is listed: misses (none that the page cache served at once), 1/N (one of N); left out: all are", "type": "string"},
         "redacted": {"description": "names are hashes with a key that nobody has; left out: they are as they were", "type": "boolean"},
         "targets": {
           "type": "array",
@@ -300,6 +301,7 @@ constexpr std::string_view kSchema = R"json({
       "properties": {
         "type": {"const": "summary"}, "duration_ns": {"$ref": "#/$defs/count"},
         "stop_reason": {"description": "interrupted, duration, target_exit; empty: unknown", "type": "string"},
+        "requests_left_out": {"description": "of the requests: not listed (--detail, --sample); every figure here counts them", "$ref": "#/$defs/count"},
         "suspended_ns": {"description": "so long the machine was suspended meanwhile; no other time counts it", "$ref": "#/$defs/count"},
         "clock_step_ns": {"description": "the wall clock was set meanwhile, by so much", "type": "integer"},
         "requests": {"$ref": "#/$defs/count"}, "partial_requests": {"$ref": "#/$defs/count"},

@@ -64,6 +64,7 @@ struct Header {
   uint32_t cpus = 1;
   std::string scope;  // "pid", "command" or "all"
   bool redacted = false;  // names are hashes
+  std::string thinned;    // Thinning::text(): not every request is listed
   std::vector<Target> targets;
   std::vector<Device> devices;
   std::vector<std::string> hooks;
@@ -369,6 +370,7 @@ struct Overhead {
 struct Summary {
   uint64_t duration_ns = 0;
   uint64_t requests = 0;
+  uint64_t left_out = 0;  // of them: not listed one by one (Thinning)
   uint64_t partial_requests = 0;
   uint64_t bytes_requested = 0;
   uint64_t bytes_returned = 0;
