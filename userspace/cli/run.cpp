@@ -35,6 +35,10 @@ std::string printable(std::string_view message) {
   return lines;
 }
 
+Error no_such_device(const std::string& wanted, const std::string& names) {
+  return {ErrorKind::kUsage, "--dev: no block device '" + wanted + "' here; there are " + names};
+}
+
 // A filter by a device that does not exist would silently keep nothing.
 Status check_devices(const Filter& filter) {
   if (filter.devices.empty()) return {};
@@ -47,9 +51,7 @@ Status check_devices(const Filter& filter) {
       names += block.device.name;
       return block.device.name == wanted;
     });
-    if (!known)
-      return Error{ErrorKind::kUsage,
-                   "--dev: no block device '" + wanted + "' here; there are " + names};
+    if (!known) return no_such_device(wanted, names);
   }
   return {};
 }
