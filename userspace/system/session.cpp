@@ -18,6 +18,7 @@
 #include "iohops.skel.h"
 #include "system/copy_check.hpp"
 #include "system/devices.hpp"
+#include "system/host.hpp"
 #include "system/load_log.hpp"
 #include "system/page_array.hpp"
 #include "system/page_faults.hpp"
@@ -211,6 +212,8 @@ Result<std::unique_ptr<Session>> Session::load(const SessionOptions& options, Pl
       return cannot_load(errno);
     const int failed = iohops_bpf__load(session->skeleton_.get());
     if (!failed) break;
+    // Then it is not this program's fault: to try them all would take a second, and end the same.
+    if (read_host().lockdown == Lockdown::kConfidentiality) return cannot_load(-failed);
     const std::string program = refused_program();
     if (program.empty() || !plan.enabled(program)) return cannot_load(-failed);
     plan.disable(program, "the kernel refused it: " + verifier_reason(-failed));
