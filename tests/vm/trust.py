@@ -61,7 +61,9 @@ def clocks(printed, trace):
     stepped = trace.summary.get("clock_step_ns", 0)
     case = Case("clock set, CPU off", f"{len(reads)} reads", f"stepped {stepped / 1e9:.0f} s")
     case.equal(status(lines), 0, "exit of record")
-    case.equal(len(reads), made, "reads seen, of those made")
+    # Runs of programs that the kernel skipped, as the trace itself says, may have been theirs.
+    hidden = trace.summary["lost"]["by_cause"].get("recursion", 0)
+    case.check(made is not None and made - hidden <= len(reads) <= made, f"reads seen: {len(reads)}, of {made} made")
     case.equal({r["result"] for r in reads}, {BLOCK}, "results")
     case.check(abs(stepped - STEP_NS) < 10**9, f"the clock was set by {stepped} ns, not {STEP_NS}")
     case.equal(trace.summary.get("suspended_ns", 0), 0, "ns that it was suspended")
