@@ -62,8 +62,10 @@ void RecordWords::end(const Summary& summary, uint64_t ring_bytes) const {
   if (told_ns_) fmt::print(stderr, "\r\x1b[K");
   const bool json = !options_.output.empty();
   const std::string& path = json ? options_.output : options_.raw;
-  fmt::print(stderr, "iohops: {:.1f} s, {} requests, {} lost",
-             static_cast<double>(summary.duration_ns) / 1e9, text::grouped(summary.requests),
+  const std::string listed =
+      summary.left_out == 0 ? "" : " (" + text::grouped(summary.requests - summary.left_out) + " listed)";
+  fmt::print(stderr, "iohops: {:.1f} s, {} requests{}, {} lost",
+             static_cast<double>(summary.duration_ns) / 1e9, text::grouped(summary.requests), listed,
              text::grouped(summary.lost_total()));
   if (path != "-") {
     fmt::print(stderr, " -> {}{}. Next: iohops {} {}", text::escape(path), size_of(path),

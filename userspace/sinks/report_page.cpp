@@ -158,9 +158,9 @@ void ReportPage::verdict() {
     line(Style::kWarn, "only some requests are listed (" + escaped(thinned) + "): the figures are of those");
   else if (!thinned.empty())
     line(Style::kPlain,
-         fmt::format("{} of them are listed ({}): processes, devices and the slowest are of those",
+         fmt::format("{} of {} requests are listed ({}): processes, devices and the slowest are of those",
                      text::grouped(summary_.requests - std::min(summary_.requests, summary_.left_out)),
-                     escaped(thinned)));
+                     text::grouped(summary_.requests), escaped(thinned)));
   if (summary_.suspended_ns > 0)
     line(Style::kWarn, "the machine was suspended for " + text::duration(summary_.suspended_ns) +
                            " meanwhile, which no time here counts");
