@@ -67,6 +67,7 @@ int BPF_PROG(sched_switch, bool preempted, struct task_struct *prev, struct task
 {
 	struct thread_state *state;
 
+	forget_running();
 	if (is_traced(prev->tgid)) {
 		state = find_thread(prev->pid);
 		/* What a ring's request does in its submitter's context never waits to be woken by a signal: the
@@ -117,6 +118,7 @@ int BPF_PROG(sched_exec, struct task_struct *task, int old_pid)
 {
 	u32 tgid = task->tgid;
 
+	forget_running();
 	if (awaited_tgid && tgid == awaited_tgid) {
 		awaited_tgid = 0;
 		if (scope == SCOPE_ONE)

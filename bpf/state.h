@@ -31,6 +31,7 @@ const volatile bool can_cast __weak = false;	   /* bpf_rdonly_cast is there (6.2
 const volatile bool can_hold __weak = false;	   /* bpf_preempt_disable is there and of use (7.2; not 6.18) */
 const volatile bool measure_copies __weak = false; /* hooks on the kernel's copy functions are attached */
 const volatile bool watch_streams __weak = false; /* --stdio */
+const volatile bool know_running __weak = false; /* sched_switch is attached (and x86: see running_thread()) */
 const volatile bool watch_dma __weak = false; /* a device here uses the DMA layer, and we hook it */
 const volatile __u8 op_of_syscall[SYSCALLS] __weak = {}; /* enum wire_op by system call number */
 const volatile __u8 op_of_compat[SYSCALLS] __weak = {}; /* the same of 32-bit programs, which have other numbers */
@@ -52,6 +53,7 @@ __u32 verdicts __weak = 0; /* how many files userspace has judged */
 __u32 only_tgid __weak = 0; /* SCOPE_ONE: 0 until armed, and again when the process is gone */
 __u32 awaited_tgid __weak = 0; /* -- CMD: traced from its exec on; before, it is still us */
 bool armed __weak = false; /* SCOPE_ALL and everything that is not per process */
+__u32 generation __weak = 0; /* of who is traced: see running_thread() */
 /* SCOPE_SET: a byte for each tgid modulo 65536 tells "perhaps" without a map lookup; the hash
  * decides. A lookup miss costs 19-26 ns, on every system call of every other process. */
 __u8 targets_near[65536] __weak = {};
@@ -400,6 +402,7 @@ struct cpu_state {
 	u64 losses[WIRE_LOSS_CAUSES];
 	u64 next_transfer;
 	u64 next_file;
+	u64 who; /* runs: see running_thread() */
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -45,17 +45,19 @@ static __always_inline void resolve_mapping(struct thread_state *state, struct t
 
 static __always_inline int enter(struct pt_regs *regs, long number, bool find_vma)
 {
-	struct task_struct *task = current_task();
 	struct thread_state *state;
+	struct task_struct *task;
+	u32 tid = running_thread();
 	bool compat;
 	u16 op = 0;
 
-	if (!is_traced(task_field(task, tgid)))
+	if (!tid)
 		return 0;
+	task = current_task();
 	compat = is_compat_syscall(task);
 	if ((unsigned long)number < SYSCALLS)
 		op = compat ? op_of_compat[number] : op_of_syscall[number];
-	state = find_thread(task_field(task, pid));
+	state = find_thread(tid);
 	if (state && state->start_ns) {
 		if (state->op == WIRE_OP_PAGE_FAULT)
 			close_fault(state, task);
@@ -150,13 +152,13 @@ static __always_inline void note_stream(struct thread_state *state, s64 result)
 
 static __always_inline int leave(struct pt_regs *regs, long result)
 {
-	struct task_struct *task = current_task();
 	struct thread_state *state;
+	u32 tid = running_thread();
 	u64 offset, now;
 
-	if (!is_traced(task_field(task, tgid)))
+	if (!tid)
 		return 0;
-	state = find_thread(task_field(task, pid));
+	state = find_thread(tid);
 	if (!state || !state->start_ns || state->op == WIRE_OP_PAGE_FAULT)
 		return 0;
 	now = bpf_ktime_get_ns();

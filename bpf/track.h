@@ -22,6 +22,42 @@ static __always_inline bool is_traced(u32 tgid)
 	return bpf_map_lookup_elem(&targets, &tgid) != NULL;
 }
 
+/* What was found out about the task that this CPU runs: its thread id if it is traced, 0 if it is not. So its next
+ * system calls need not look at the task, whose address alone is a call of 7 ns: two of those were half of what our
+ * filter cost other processes.
+ *
+ * Good for one generation, and until sched_switch or sched_exec forget it. Nobody becomes traced otherwise: arm() begins
+ * a generation, drop_target() another, and a new task is switched to. The generation is read before the task is judged:
+ * x86 keeps that order, and for arm64 BPF cannot demand it, so there nothing is remembered. */
+#define WHO(generation, tid) ((u64)(generation) << 32 | (tid))
+#define WHO_UNKNOWN (~0ULL)
+#define GENERATION_NONE (~1U) /* nobody is traced any more: soon sched_switch is detached, and nothing is remembered */
+
+/* The thread that runs, if it is traced, else 0. */
+static __always_inline u32 running_thread(void)
+{
+	struct cpu_state *cpu = know_running ? this_cpu_state() : NULL;
+	u32 since = *(volatile u32 *)&generation;
+	struct task_struct *task;
+	u32 tid;
+
+	if (cpu && cpu->who >> 32 == since)
+		return cpu->who;
+	task = current_task();
+	tid = is_traced(task_field(task, tgid)) ? task_field(task, pid) : 0;
+	if (cpu && since != GENERATION_NONE)
+		cpu->who = WHO(since, tid);
+	return tid;
+}
+
+static __always_inline void forget_running(void)
+{
+	struct cpu_state *cpu = know_running ? this_cpu_state() : NULL;
+
+	if (cpu)
+		cpu->who = WHO_UNKNOWN;
+}
+
 static __always_inline struct thread_state *find_thread(u32 tid)
 {
 	u32 slot = tid & (THREADS - 1);

@@ -33,6 +33,7 @@ uint64_t nanoseconds(const timespec& time) {
 }
 
 constexpr uint32_t kRings = 64;  // RINGS of bpf/state.h
+constexpr uint32_t kNoGeneration = ~1U;  // GENERATION_NONE of bpf/track.h
 
 // 8 MiB hold 80 ms of the fastest single process measured (1 M requests/s); many CPUs share 256
 // MiB.
@@ -115,6 +116,9 @@ void set_knobs(iohops_bpf& skeleton, const SessionOptions& options, const Plan& 
   knobs.can_hold = plan.uses("bpf_preempt_disable");
   knobs.measure_copies = plan.measures_copies();
   knobs.watch_dma = plan.watches_dma();
+#if defined(__x86_64__)
+  knobs.know_running = plan.enabled("sched_switch");
+#endif
   knobs.watch_streams = plan.watches_streams();
   number_syscalls(const_cast<uint8_t*>(knobs.op_of_syscall));
   number_compat_syscalls(const_cast<uint8_t*>(knobs.op_of_compat));
@@ -341,6 +345,7 @@ uint64_t Session::arm() {
   if (options_.from_exec) {
     std::atomic_ref(state.awaited_tgid).store(options_.pids.front(), std::memory_order_release);
     std::atomic_ref(state.armed).store(true, std::memory_order_release);
+    std::atomic_ref(state.generation).store(1, std::memory_order_release);
     return nanoseconds(now);
   }
   const int targets = bpf_map__fd(skeleton_->maps.targets);
@@ -351,6 +356,7 @@ uint64_t Session::arm() {
   std::atomic_ref(state.armed).store(true, std::memory_order_release);
   if (options_.pids.size() == 1)
     std::atomic_ref(state.only_tgid).store(options_.pids.front(), std::memory_order_release);
+  std::atomic_ref(state.generation).store(1, std::memory_order_release);
   return nanoseconds(now);
 }
 
@@ -358,6 +364,7 @@ void Session::drop_target(uint32_t pid) {
   auto& only = skeleton_->bss->only_tgid;
   if (only == pid) std::atomic_ref(only).store(0, std::memory_order_release);
   bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.targets), &pid);
+  std::atomic_ref(skeleton_->bss->generation).fetch_add(1, std::memory_order_release);
 }
 
 void Session::disarm() {
@@ -366,6 +373,7 @@ void Session::disarm() {
   std::atomic_ref(state.only_tgid).store(0, std::memory_order_release);
   for (auto& near : state.targets_near) std::atomic_ref(near).store(0, std::memory_order_relaxed);
   std::atomic_ref(state.armed).store(false, std::memory_order_release);
+  std::atomic_ref(state.generation).store(kNoGeneration, std::memory_order_release);
 }
 
 uint64_t Session::refused_bytes(size_t ring) const {
@@ -406,6 +414,7 @@ KernelCounters Session::counters() const {
   // struct cpu_state of bpf/state.h, once for each possible CPU
   struct CpuState {
     uint64_t losses[WIRE_LOSS_CAUSES], next_transfer, next_file;
+    uint64_t who;
   };
   std::vector<CpuState> cpus(static_cast<size_t>(std::max(1, libbpf_num_possible_cpus())));
   KernelCounters sum;
