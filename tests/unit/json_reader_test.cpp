@@ -86,6 +86,25 @@ TEST(JsonReader, what_is_read_is_written_again_byte_for_byte) {
   }
 }
 
+TEST(JsonReader, what_few_transfers_have_comes_back) {
+  MemoryWriter out;
+  JsonWriter writer(out, Form::kLines);
+  Transfer told = test::missed_read_transfer();
+  told.owners.clear();
+  told.unattributed_bytes = told.bytes;
+  told.queued_by = {{4242, 4243, 131'072}, {77, 78, 512}};
+  told.parents = {{3, 4096, Evidence::kInferred}};
+  told.copies = {{Endpoint::kPageCache, Endpoint::kKernel, 4096, Evidence::kDerived}};
+  told.carried_on = true;
+  ASSERT_TRUE(writer.header(test::sample_header()));
+  ASSERT_TRUE(writer.transfer(told));
+  ASSERT_TRUE(writer.finish(true));
+  EXPECT_NE(out.text.find(R"("queued_by":[{"pid":4242,"tid":4243,"bytes":131072},{"pid":77,)"), std::string::npos);
+  const Reading reading = read(out.text);
+  ASSERT_TRUE(reading.status) << reading.status.error().message;
+  EXPECT_EQ(reading.text, out.text);
+}
+
 TEST(JsonReader, the_forms_become_each_other) {
   EXPECT_EQ(read(sample(Form::kLines), Form::kDocument).text, sample(Form::kDocument));
   EXPECT_EQ(read(sample(Form::kDocument), Form::kLines).text, sample(Form::kLines));

@@ -83,6 +83,7 @@ std::string Ledger::text() const {
     out << "transfer " << t.id << ' ' << t.op << ' ' << t.bytes << ' ' << name(t.cause) << " file "
         << t.file << " unattributed " << t.unattributed_bytes;
     for (const Share& share : t.owners) out << ' ' << text_of(share.request) << '=' << share.bytes;
+    for (const Queuer& queuer : t.queued_by) out << " by " << queuer.tid << '=' << queuer.bytes;
     out << '\n';
   }
   for (const Effect& e : effects) {

@@ -122,6 +122,28 @@ TEST(RebuildBlock, reads_of_two_threads_merged_into_one_transfer_share_its_bytes
   EXPECT_EQ(ledger.request_of(2).comm, "worker");
 }
 
+TEST(RebuildBlock, what_a_thread_queues_outside_of_requests_names_the_thread) {
+  Story story;
+  const auto file = story.file("/data/a");
+  auto read = story.call(WIRE_OP_PREAD64, file).at(0, kPage);
+  const Bio owned = read.adds(0, 1).reads(0, 1);
+  Bio mine = owned, others = owned, nobodys = owned;
+  mine.part.owner.start_ns = others.part.owner.start_ns = nobodys.part.owner.start_ns = 0;
+  others.part.owner.tid = 101;
+  nobodys.part.owner = {};
+  const uint64_t id = story.completes({owned, mine, others, mine, nobodys});
+  read.returns(kPage);
+  const Transfer& t = story.told().transfer_of(id);
+  ASSERT_EQ(t.owners.size(), 1u);
+  ASSERT_EQ(t.queued_by.size(), 2u);
+  EXPECT_EQ(t.queued_by[0].tid, owned.part.owner.tid);
+  EXPECT_EQ(t.queued_by[0].pid, owned.part.owner.tgid);
+  EXPECT_EQ(t.queued_by[0].bytes, 2 * kPage);
+  EXPECT_EQ(t.queued_by[1].tid, 101u);
+  EXPECT_EQ(t.queued_by[1].bytes, kPage);
+  EXPECT_EQ(t.unattributed_bytes, 4 * kPage);
+}
+
 TEST(RebuildBlock, request_of_two_split_bios_waits_for_both) {
   Story story;
   const auto file = story.file("/data/a");

@@ -234,6 +234,13 @@ Status JsonRecords::transfer(Fields& fields) {
   transfer.dma.segments = dma.u32("segments");
   transfer.dma.mapped_bytes = dma.u64("mapped_bytes");
   transfer.dma.bounced_bytes = dma.u64("bounced_bytes");
+  if (fields.present("queued_by"))
+    fields.objects("queued_by", [&](Fields& queuer) {
+      Queuer& by = transfer.queued_by.emplace_back();
+      by.pid = queuer.u32("pid");
+      by.tid = queuer.u32("tid");
+      by.bytes = queuer.u64("bytes");
+    });
   if (fields.present("parents"))
     fields.objects("parents", [&](Fields& parent) {
       const uint64_t id = parent.id("transfer");

@@ -361,6 +361,13 @@ Status JsonWriter::transfer(const Transfer& transfer) {
                              << R"(,"segments":)" << dma.segments << R"(,"mapped_bytes":)"
                              << dma.mapped_bytes << R"(,"bounced_bytes":)" << dma.bounced_bytes
                              << "}");
+  for (size_t i = 0; i < transfer.queued_by.size(); ++i) {
+    const Queuer& queuer = transfer.queued_by[i];
+    out.put(i == 0 ? R"(,"queued_by":[)" : ",");
+    out.done(line(kRecordRoom) << R"({"pid":)" << queuer.pid << R"(,"tid":)" << queuer.tid << R"(,"bytes":)"
+                               << queuer.bytes << "}");
+  }
+  if (!transfer.queued_by.empty()) out.put("]");
   stage(transfer);
   out.put("}");
   return end_record();

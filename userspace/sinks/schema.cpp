@@ -222,6 +222,14 @@ constexpr std::string_view kSchema = R"json({
             "bounced_bytes": {"description": "copied through a bounce buffer", "$ref": "#/$defs/count"}
           }
         },
+        "queued_by": {
+          "description": "the threads that queued bytes which no request owns: in a system call that is not traced (close, exit, umount), or where none is (--light); no overlap with the owners unless they had written those pages before",
+          "type": "array",
+          "items": {
+            "type": "object", "required": ["pid", "tid", "bytes"],
+            "properties": {"pid": {"$ref": "#/$defs/u32"}, "tid": {"$ref": "#/$defs/u32"}, "bytes": {"$ref": "#/$defs/count"}}
+          }
+        },
         "parents": {
           "description": "of a device below a stacked one (dm, md, loop): the transfers whose bytes it carries on, told earlier; evidence: that it is these",
           "type": "array",

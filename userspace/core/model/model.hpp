@@ -217,6 +217,14 @@ struct DmaEvidence {
   uint64_t bounced_bytes = 0;
 };
 
+// A thread that queued bytes of a transfer outside of any request that is known: in a system call that is not traced
+// (close, exit, umount), or where none is (--light).
+struct Queuer {
+  uint32_t pid = 0;
+  uint32_t tid = 0;
+  uint64_t bytes = 0;
+};
+
 // A transfer of a stacked device (dm, md, loop) whose bytes another one carries on.
 struct Parent {
   uint64_t transfer = 0;
@@ -248,6 +256,7 @@ struct Transfer {
   Cause cause = Cause::kUnknown;
   std::vector<Share> owners;
   uint64_t unattributed_bytes = 0;
+  std::vector<Queuer> queued_by;   // of bytes that no request owns, as far as a process queued them
   uint32_t file = 0;               // whose pages, 0: unknown
   std::optional<uint64_t> offset;  // of the first page in that file, bytes
   DmaEvidence dma;

@@ -144,11 +144,24 @@ void add_owner(Transfer& out, RequestId request, uint64_t bytes) {
   out.owners.push_back({request, bytes});
 }
 
+void add_queuer(const wire_bio_part& bio, uint64_t bytes, Transfer& out) {
+  for (Queuer& queuer : out.queued_by) {
+    if (queuer.tid != bio.owner.tid) continue;
+    queuer.bytes += bytes;
+    return;
+  }
+  out.queued_by.push_back({bio.owner.tgid, bio.owner.tid, bytes});
+}
+
 void fill_owners(const PendingTransfer& transfer, Transfer& out) {
   out.owners.clear();
+  out.queued_by.clear();
   out.unattributed_bytes = out.bytes;
   for (const TransferPart& part : transfer.parts) {
-    if (part.owner.seq != 0) add_owner(out, part.owner, part.bytes);
+    if (part.owner.seq != 0)
+      add_owner(out, part.owner, part.bytes);
+    else if (part.bio.owner.tgid != 0 && part.above.transfer == 0)
+      add_queuer(part.bio, part.bytes, out);
     for (const OwnedRange& range : part.inherited) {
       if (range.request.seq != 0) add_owner(out, range.request, range.end - range.begin);
     }
