@@ -6,10 +6,9 @@
  * every kernel; mm_filemap_get_pages (6.12) would cost each cached read of every process 40-50 ns for
  * no more knowledge.
  */
+#include "light.h"
 #include "mapping.h"
 
-#define S_IFMT 00170000
-#define S_IFBLK 0060000
 
 static __noinline void emit_run(struct thread_state *state)
 {
@@ -67,7 +66,7 @@ SEC("?tp_btf/mm_filemap_add_to_page_cache")
 int BPF_PROG(cache_add, struct folio *folio)
 {
 	struct address_space *mapping = at_once(folio->mapping);
-	struct thread_state *state = find_open(current_task());
+	struct thread_state *state = find_below(current_task());
 
 	return state ? add_pages(state, mapping->host, BPF_CORE_READ(mapping, host), folio->index, folio_pages(folio), true)
 		     : 0;
@@ -77,7 +76,7 @@ int BPF_PROG(cache_add, struct folio *folio)
 SEC("?tp_btf/mm_filemap_add_to_page_cache")
 int BPF_PROG(cache_add_page, struct page___pre_5_16 *page)
 {
-	struct thread_state *state = find_open(current_task());
+	struct thread_state *state = find_below(current_task());
 
 	return state ? add_pages(state, page->mapping->host, BPF_CORE_READ(page, mapping, host), page->index,
 				 folio_pages((struct folio *)page), false)

@@ -11,6 +11,7 @@
  * read(2) into a private mapping). Before 6.12 there are no filemap tracepoints: only faults that add pages
  * and those that copy a mapped one are recognised.
  */
+#include "light.h"
 #include "mapping.h"
 #include "thread.h"
 #include "instruction.h"
@@ -102,7 +103,7 @@ int fault_sampled(struct sample *fault)
 
 static __always_inline struct thread_state *open_fault(struct task_struct *task)
 {
-	struct thread_state *state = find_open(task);
+	struct thread_state *state = find_below(task);
 
 	return state && state->op == WIRE_OP_PAGE_FAULT ? state : NULL;
 }

@@ -39,6 +39,10 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
+/* include/uapi/linux/stat.h */
+#define S_IFMT 00170000
+#define S_IFBLK 0060000
+
 enum { BPF_ANY = 0, BPF_NOEXIST = 1 };
 enum { BPF_RB_NO_WAKEUP = 1 };
 enum { BPF_F_MMAPABLE = 1 << 10 };
@@ -59,6 +63,7 @@ struct user_pt_regs {
 struct pt_regs {
 	u64 regs[31];
 	u64 orig_x0;
+	s32 syscallno;
 };
 struct thread_info {
 	unsigned long flags;
@@ -122,6 +127,9 @@ struct dentry {
 		struct hlist_node *pprev;
 	} d_hash;
 	struct inode *d_inode;
+	struct {
+		struct hlist_node d_alias;
+	} d_u;
 };
 struct vfsmount {
 	struct dentry *mnt_root;
@@ -155,6 +163,7 @@ struct inode {
 	u32 i_generation;
 	struct address_space *i_mapping;
 	unsigned int i_nlink;
+	struct hlist_head i_dentry;
 };
 struct file {
 	struct inode *f_inode;

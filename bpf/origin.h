@@ -6,17 +6,15 @@
 #define IOHOPS_ORIGIN_H
 
 #include "flusher.h"
-#include "request.h"
+#include "light.h"
 
 #define PAGE_MAPPING_FLAGS 3UL
 #define TMPFS_MAGIC 0x01021994
 #define HUGETLBFS_MAGIC 0x958458f6
-#define S_IFMT 00170000
-#define S_IFBLK 0060000
 
 /* Whose page is it? The first page of the bio decides: a bio is contiguous in its file for every
- * file system that fills it from the page cache. */
-static __always_inline void read_first_page(struct bio *bio, struct wire_bio_part *part)
+ * file system that fills it from the page cache. `name`: a file that has no name yet gets one. */
+static __always_inline void read_first_page(struct bio *bio, struct wire_bio_part *part, bool name)
 {
 	struct bio_vec *vecs = BPF_CORE_READ(bio, bi_io_vec); /* to be indexed: see innermost() of name.h */
 	struct bio_vec vec = {};
@@ -76,6 +74,8 @@ static __always_inline void read_first_page(struct bio *bio, struct wire_bio_par
 
 	if (alias)
 		part->file = *alias;
+	else if (name)
+		part->file = name_inode(inode);
 }
 
 /* The buffer of a direct request can be a mapping of another file: its pages look like page cache. On

@@ -43,12 +43,14 @@ static __always_inline int queue_bio(struct bio *bio)
 	take_carried(bio, task, &new.carried);
 	/* What a driver queues for another bio is that one's, whoever the thread is. */
 	traced = !new.carried.transfer && is_traced(task_field(task, tgid)) && !(task_field(task, flags) & PF_KTHREAD);
-	state = traced ? find_open(task) : NULL;
+	state = traced ? find_below(task) : NULL;
+	if (light && traced)
+		name_process(task);
 	part->bytes = bio->bi_iter.bi_size;
 	part->op_flags = bio->bi_opf;
-	read_first_page(bio, part);
+	read_first_page(bio, part, light && traced);
 	if (scope != SCOPE_ALL && !traced && !part->file && !new.carried.transfer) {
-		if (!may_be_waited_for(part, dev, task))
+		if (light || !may_be_waited_for(part, dev, task))
 			return 0;
 		part->flags |= WIRE_BIO_PERHAPS;
 	} else {

@@ -5,8 +5,7 @@
  * Not seen: why a sleep that is no I/O wait happened (a lock, a pipe, a socket: "other"), and losing
  * the CPU during a page fault (it cannot be told from losing it in user code after the fault).
  */
-#include "name.h"
-#include "request.h"
+#include "light.h"
 
 static __always_inline void switch_out(struct thread_state *state, struct task_struct *task, bool preempted)
 {
@@ -75,6 +74,10 @@ int BPF_PROG(sched_switch, bool preempted, struct task_struct *prev, struct task
 		if (state && state->running.address && !preempted && is_interruptible(prev))
 			state->running.address = 0;
 		state = state ? request_of(state) : rings_met ? worker_request(prev) : NULL;
+		if (light && can_see_calls && state && is_in_call(prev)) {
+			close_fault(state, prev);
+			state = NULL;
+		}
 		if (state)
 			switch_out(state, prev, preempted);
 	}

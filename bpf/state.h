@@ -22,6 +22,7 @@ enum { SCOPE_ONE = 0, SCOPE_SET = 1, SCOPE_ALL = 2 };
 /* ---- knobs: constants to the verifier, so that what is off costs nothing ---- */
 const volatile __u32 scope __weak = SCOPE_ONE; /* -p PID | several or -f | -a */
 const volatile bool follow __weak = false;   /* -f */
+const volatile bool light __weak = false; /* no system calls: the requests are page faults alone */
 const volatile bool tally __weak = false;    /* top: add up in the kernel instead of writing records */
 const volatile __u32 self_tgid __weak = 0;
 const volatile __u32 ring_mask __weak = 0;	 /* rings - 1 */
@@ -29,6 +30,7 @@ const volatile __u32 page_shift __weak = 12;
 const volatile bool can_find_vma __weak = false; /* bpf_find_vma is there (5.17) */
 const volatile bool can_cast __weak = false;	   /* bpf_rdonly_cast is there (6.2) */
 const volatile bool can_hold __weak = false;	   /* bpf_preempt_disable is there and of use (7.2; not 6.18) */
+const volatile bool can_see_calls __weak = false; /* bpf_task_pt_regs is there (5.15) */
 const volatile bool measure_copies __weak = false; /* hooks on the kernel's copy functions are attached */
 const volatile bool watch_streams __weak = false; /* --stdio */
 const volatile bool know_running __weak = false; /* sched_switch is attached (and x86: see running_thread()) */

@@ -9,12 +9,16 @@
  * of its own: there it is known by the inode.
  */
 #include "flusher.h"
-#include "track.h"
+#include "light.h"
 
-static __always_inline int dirty(struct folio *folio)
+static __always_inline int dirty(struct folio *folio, struct address_space *mapping)
 {
-	struct thread_state *state = find_open(current_task());
+	struct task_struct *task = current_task();
+	struct thread_state *state = find_below(task);
 
+	/* So that what a flusher writes of it concerns us. */
+	if (light && mapping && is_traced(task_field(task, tgid)))
+		name_inode(BPF_CORE_READ(mapping, host));
 	if (!state)
 		return 0;
 	touch(state);
@@ -27,19 +31,19 @@ static __always_inline int dirty(struct folio *folio)
 SEC("?tp_btf/writeback_dirty_folio")
 int BPF_PROG(writeback_dirty, struct folio *folio, struct address_space *mapping)
 {
-	return dirty(folio);
+	return dirty(folio, mapping);
 }
 
 /* Before 5.16 they are pages. */
 SEC("?tp_btf/writeback_dirty_page")
 int BPF_PROG(wb_dirty_page, struct page *page, struct address_space *mapping)
 {
-	return dirty((struct folio *)page);
+	return dirty((struct folio *)page, mapping);
 }
 
 static __always_inline int wait_for_writeback(void)
 {
-	struct thread_state *state = find_open(current_task());
+	struct thread_state *state = find_below(current_task());
 
 	if (!state)
 		return 0;
@@ -103,7 +107,7 @@ int BPF_PROG(writeback_inode, struct inode *inode)
 SEC("?tp_btf/balance_dirty_pages")
 int BPF_PROG(writeback_throttle)
 {
-	struct thread_state *state = find_open(current_task());
+	struct thread_state *state = find_below(current_task());
 
 	if (!state)
 		return 0;

@@ -16,6 +16,7 @@ struct Knobs {
   unsigned scope;  // SCOPE_ONE, SCOPE_SET, SCOPE_ALL
   bool follow;
   bool tally;
+  bool light = false;
 };
 
 struct Outcome {

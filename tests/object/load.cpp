@@ -31,12 +31,13 @@
 namespace iohops {
 namespace {
 
-constexpr std::array<Knobs, 5> kKnobs = {{
+constexpr std::array<Knobs, 6> kKnobs = {{
     {"one process", 0, false, false},
     {"several processes, followed", 1, true, false},
     {"everything", 2, false, false},
     {"one process, tallied", 0, false, true},
     {"everything, tallied", 2, false, true},
+    {"everything below system calls", 2, false, false, true},
 }};
 
 struct Options {
@@ -61,7 +62,8 @@ std::map<std::string, Outcome> load(const std::string& path, const std::vector<s
   if (!object.opened()) return {};
   const auto has = [&](const char* helper) { return features.helpers.contains(helper); };
   const bool known = object.set("scope", knobs.scope) && object.set("follow", knobs.follow) &&
-                     object.set("tally", knobs.tally) && object.set("watch_dma", true) &&
+                     object.set("tally", knobs.tally) && object.set("light", knobs.light) &&
+                     object.set("can_see_calls", has("bpf_task_pt_regs")) && object.set("watch_dma", true) &&
                      object.set("measure_copies", true) &&
                      object.set("can_type_task", has("bpf_get_current_task_btf")) &&
                      object.set("can_find_vma", has("bpf_find_vma")) &&

@@ -26,7 +26,7 @@ DATA_OPS = ("read", "write", "zone_append")
 def close_objects(node):
     """Refuses unknown members in every object schema that lists its members."""
     if isinstance(node, dict):
-        if "properties" in node and node.get("type") == "object":
+        if "properties" in node and node.get("type") in ("object", ["object", "null"]):
             node.setdefault("additionalProperties", False)
         for child in node.values():
             close_objects(child)

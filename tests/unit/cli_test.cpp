@@ -175,6 +175,22 @@ TEST(Top, watches_everything_without_a_target) {
   EXPECT_EQ(parsed<TopOptions>({"top", "-b", "--", "ls"}).target.command, Words{"ls"});
 }
 
+TEST(Record, light_refuses_what_asks_for_system_calls) {
+  EXPECT_TRUE(parsed<RecordOptions>({"record", "-a", "--light"}).light);
+  EXPECT_TRUE(parsed<RecordOptions>({"record", "-a", "--light", "--dev", "vda"}).light);
+  const std::vector<std::pair<std::string, std::vector<std::string>>> others = {
+      {"--stdio", {"--stdio"}},          {"--copies", {"--copies", "derived"}}, {"--detail", {"--detail", "misses"}},
+      {"--op", {"--op", "read"}},        {"--path", {"--path", "*"}},           {"--min-latency", {"--min-latency", "1ms"}},
+      {"--min-bytes", {"--min-bytes", "1"}}};
+  for (const auto& [name, arguments] : others) {
+    std::vector<std::string> line = {"record", "-a", "--light"};
+    line.insert(line.end(), arguments.begin(), arguments.end());
+    const std::string said = refusal(line);
+    expect_in(said, "--light traces no system calls");
+    expect_in(said, name);
+  }
+}
+
 TEST(Top, refuses_what_its_sums_cannot_tell) {
   expect_in(refusal({"top", "--min-latency", "1ms"}), "unknown option --min-latency");
   expect_in(refusal({"top", "--sort", "colour"}), "'colour' is no column; there are ");

@@ -105,6 +105,24 @@ TEST(JsonReader, what_few_transfers_have_comes_back) {
   EXPECT_EQ(reading.text, out.text);
 }
 
+TEST(JsonReader, what_no_system_call_told_is_null_and_comes_back_so) {
+  MemoryWriter out;
+  JsonWriter writer(out, Form::kLines);
+  Header header = test::sample_header();
+  header.light = true;
+  Summary summary = test::sample_summary();
+  summary.light = true;
+  ASSERT_TRUE(writer.header(header));
+  ASSERT_TRUE(writer.summary(summary));
+  ASSERT_TRUE(writer.finish(false));
+  for (const char* figure : {"mode_switches", "cpu_copies", "page_cache", "by_file", "syncs"})
+    EXPECT_NE(out.text.find("\"" + std::string(figure) + "\":null"), std::string::npos) << figure;
+  const Reading reading = read(out.text);
+  ASSERT_TRUE(reading.status) << reading.status.error().message;
+  EXPECT_EQ(reading.text, out.text);
+  expect_damaged(with(out.text, R"("light":true,"suspended)", R"("suspended)"), "bytes_requested");
+}
+
 TEST(JsonReader, the_forms_become_each_other) {
   EXPECT_EQ(read(sample(Form::kLines), Form::kDocument).text, sample(Form::kDocument));
   EXPECT_EQ(read(sample(Form::kDocument), Form::kLines).text, sample(Form::kLines));

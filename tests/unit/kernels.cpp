@@ -12,7 +12,7 @@ Features linux_6_18() {
   Features features;
   features.machine = "x86_64";
   features.helpers = {"bpf_get_current_task_btf", "bpf_ringbuf_reserve", "bpf_find_vma",
-                      "bpf_for_each_map_elem", "bpf_loop"};
+                      "bpf_for_each_map_elem", "bpf_loop", "bpf_task_pt_regs"};
   features.program_types = {"BPF_PROG_TYPE_SYSCALL"};
   features.tracepoints = {
       {"sys_enter", {"struct pt_regs *", "long"}},

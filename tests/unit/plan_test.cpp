@@ -102,6 +102,44 @@ TEST(Plan, a_kernel_without_an_optional_hook_still_traces) {
   EXPECT_NE(plan.missing()[0].effect.find("page faults"), std::string::npos);
 }
 
+TEST(Plan, light_leaves_system_calls_alone_and_says_so_once) {
+  Features features = linux_6_18();
+  Plan plan = make_plan(features, Depth::kBelow);
+  EXPECT_TRUE(plan.possible());
+  for (const char* left : {"sys_enter", "sys_exit", "io_uring_submit_req", "iomap_dio_complete", "net_dev_start_xmit", "task_rename"})
+    for (const PlannedProgram& p : plan.programs)
+      EXPECT_FALSE(p.enabled && p.tracepoint == left && !p.program.starts_with("stack_")) << p.program;
+  for (const char* kept : {"block_queue", "block_complete", "fault_user", "cache_add", "writeback_begin", "sched_exit",
+                           "dma_map_sg", "syscall_leftovers"})
+    EXPECT_TRUE(plan.enabled(kept)) << kept;
+  ASSERT_EQ(plan.missing().size(), 1U);
+  EXPECT_EQ(plan.missing()[0].hook, "sys_enter");
+  EXPECT_NE(plan.missing()[0].reason.find("--light"), std::string::npos);
+  EXPECT_FALSE(plan.measures_copies());
+  const auto evidence = evidence_of(plan, true, "");
+  EXPECT_EQ(evidence.count("mode_switches") + evidence.count("cpu_copies"), 0U);
+  EXPECT_EQ(evidence.count("dma"), 1U);
+  plan.disable("block_queue", "refused");
+  EXPECT_FALSE(plan.possible());
+}
+
+TEST(Plan, light_needs_no_system_call_tracepoints_but_device_work) {
+  Features features = linux_6_18();
+  features.tracepoints.erase("sys_enter");
+  EXPECT_TRUE(make_plan(features, Depth::kBelow).possible());
+  features.tracepoints.erase("block_rq_complete");
+  EXPECT_FALSE(make_plan(features, Depth::kBelow).possible());
+}
+
+TEST(Plan, light_leaves_out_faults_that_it_cannot_tell_from_system_calls) {
+  Features features = linux_6_18();
+  features.helpers.erase("bpf_task_pt_regs");
+  const Plan plan = make_plan(features, Depth::kBelow);
+  EXPECT_FALSE(plan.enabled("fault_user"));
+  EXPECT_TRUE(is_missing(plan, "page_fault_user"));
+  EXPECT_TRUE(make_plan(features).enabled("fault_user"));
+}
+
 TEST(Plan, without_system_call_tracepoints_there_is_no_trace) {
   Features features = linux_6_18();
   features.tracepoints.erase("sys_enter");

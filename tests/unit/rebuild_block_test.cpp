@@ -144,6 +144,32 @@ TEST(RebuildBlock, what_a_thread_queues_outside_of_requests_names_the_thread) {
   EXPECT_EQ(t.unattributed_bytes, 4 * kPage);
 }
 
+TEST(RebuildBlock, without_system_calls_no_cause_is_guessed) {
+  RebuildContext context = Story::default_context();
+  context.light = true;
+  Story story(context);
+  const auto file = story.file("/data/a");
+  auto call = story.call(WIRE_OP_PREAD64, file).at(0, kPage);
+  const auto outside = [&](Bio bio) {
+    bio.part.owner.start_ns = 0;
+    return story.completes({bio});
+  };
+  const uint64_t read = outside(call.reads(0, 1));
+  const uint64_t ahead = outside(call.reads(1, 8, blk::kReadahead));
+  const uint64_t written = outside(call.writes(0, 1, blk::kSync));
+  const uint64_t direct = outside(call.reads_directly(kPage));
+  Bio flusher = call.writes(0, 1);
+  flusher.part.owner = {};
+  const uint64_t later = story.completes({flusher});
+  const Ledger& ledger = story.told();
+  EXPECT_EQ(ledger.transfer_of(read).cause, Cause::kRead);
+  EXPECT_EQ(ledger.transfer_of(ahead).cause, Cause::kUnknown);
+  EXPECT_EQ(ledger.transfer_of(written).cause, Cause::kUnknown);
+  EXPECT_EQ(ledger.transfer_of(direct).cause, Cause::kDirect);
+  EXPECT_EQ(ledger.transfer_of(later).cause, Cause::kWriteback);
+  EXPECT_TRUE(ledger.transfer_of(later).queued_by.empty());
+}
+
 TEST(RebuildBlock, request_of_two_split_bios_waits_for_both) {
   Story story;
   const auto file = story.file("/data/a");

@@ -209,6 +209,46 @@ TEST_F(Report, no_line_is_wider_than_80_columns) {
   expect_golden("report_database_80.txt", out.text);
 }
 
+TEST_F(Report, without_system_calls_it_tells_what_devices_did_and_for_whom) {
+  start();
+  Header h;
+  h.kernel = "6.18.44";
+  h.scope = "all";
+  h.light = true;
+  h.devices = {{kVda, "vda", "virtio_blk", true, 512}};
+  h.missing_hooks = {{"sys_enter", "left alone: --light", "system calls"}};
+  ASSERT_TRUE(report->header(h));
+  process(77, "cat");
+  process(4242, "postgres");
+  file(1, "/var/lib/postgresql/base/2619");
+  Request fault = request(1, "page_fault", 1, 0, 91'000);
+  dma(fault, Endpoint::kDevice, Endpoint::kPageCache, 16384, Cause::kRead);
+  ASSERT_TRUE(report->request(fault));
+  transfer("read", Cause::kRead, 16384, 0);
+  const auto queued = [&](std::string_view op, Cause cause, uint64_t bytes, std::vector<Queuer> by) {
+    Transfer t;
+    t.id = ++transfers;
+    t.device = kVda;
+    t.op = op;
+    t.bytes = t.unattributed_bytes = bytes;
+    t.cause = cause;
+    t.queue_ns = 1000;
+    t.issue_ns = 1500;
+    t.complete_ns = 91'000;
+    t.dma.dma = true;
+    t.file = 1;
+    t.queued_by = std::move(by);
+    ASSERT_TRUE(report->transfer(t));
+  };
+  queued("read", Cause::kUnknown, 1 << 20, {{77, 77, 1 << 20}});
+  queued("read", Cause::kRead, 8192, {{77, 78, 4096}, {4242, 4243, 4096}});
+  queued("write", Cause::kWriteback, 65536, {});
+  Summary summary = known();
+  summary.light = true;
+  ASSERT_TRUE(report->summary(summary));
+  expect_golden("report_light.txt", finish());
+}
+
 TEST_F(Report, grouped_by_device_it_tells_queueing_from_service) {
   start({.group_by = ReportGroup::kDevice});
   database();

@@ -22,6 +22,7 @@ RebuildContext rebuild_context(const Header& header, uint64_t start_ns,
   context.page_size = header.page_size;
   context.machine = header.machine;
   context.devices = header.devices;
+  context.light = header.light;
   context.sees_bios =
       std::find(header.hooks.begin(), header.hooks.end(), "block_bio_queue") != header.hooks.end();
   const auto measured = [&](const char* figure) {

@@ -44,7 +44,11 @@ Result<Compared> read(const std::string& path) {
   const Status done = read_json(**file, summary);
   if (!done)
     return done.error().kind == ErrorKind::kDamaged ? about(input_name(path), done.error()) : done.error();
-  return Compared{input_name(path), summary.get()};
+  Compared read{input_name(path), summary.get()};
+  if (read.summary.light)
+    return Error{ErrorKind::kUsage, input_name(path) + " was recorded with --light: it has no system calls, which a "
+                                    "diff compares (iohops report shows what it has)"};
+  return read;
 }
 
 }  // namespace

@@ -64,6 +64,7 @@ struct RecordOptions {
   LossLimit max_lost;
   CopyHooks copies = CopyHooks::kAuto;
   bool stdio = false;  // watch the C library's streams
+  bool light = false;  // leave system calls alone
   std::optional<uint64_t> ring_bytes;  // of one ring, a power of two; unset: the default
   uint64_t max_memory = kDefaultMemory;
 };

@@ -22,6 +22,7 @@ struct Arguments {
   std::string duration, output, raw, max_lost, ring, max_mem;
   std::string copies = "auto";
   bool stdio = false;
+  bool light = false;
   bool redact = false;
 };
 
@@ -55,6 +56,24 @@ Status finish_ring(const std::string& text, RecordOptions& options) {
   return {};
 }
 
+// What asks for system calls is refused: to trace none and filter them would look like a program without any.
+Status finish_light(const Arguments& arguments, RecordOptions& options) {
+  options.light = arguments.light;
+  if (!options.light) return {};
+  const Filter& filter = options.filter;
+  const char* other = options.stdio                                         ? "--stdio"
+                      : arguments.copies != "auto"                          ? "--copies"
+                      : !options.thinning.lists_all()                       ? "--detail and --sample"
+                      : !filter.ops.empty()                                 ? "--op"
+                      : !filter.paths.empty()                               ? "--path"
+                      : filter.min_latency_ns                               ? "--min-latency"
+                      : filter.min_bytes                                    ? "--min-bytes"
+                                                                            : nullptr;
+  if (other == nullptr) return {};
+  return Error{ErrorKind::kUsage,
+               std::string("--light traces no system calls, and ") + other + " is about them: leave one of the two out"};
+}
+
 Result<Invocation> finish(const Arguments& arguments, const Surroundings& surroundings) {
   RecordOptions options;
   auto common = arguments.common.finish(surroundings);
@@ -84,6 +103,7 @@ Result<Invocation> finish(const Arguments& arguments, const Surroundings& surrou
                    : arguments.copies == "derived" ? CopyHooks::kNone
                                                    : CopyHooks::kAuto;
   options.stdio = arguments.stdio;
+  if (Status light = finish_light(arguments, options); !light) return light.error();
   if (Status ring = finish_ring(arguments.ring, options); !ring) return ring.error();
   auto memory = parse_max_mem(arguments.max_mem);
   if (!memory) return memory.error();
@@ -127,6 +147,8 @@ when the recording ends goes on.)help");
              {"auto", "fexit", "kprobe", "derived"});
   add_flag(app, "--stdio", arguments->stdio,
            "count the copies of the C library's streams, too (1.5 us a call)");
+  add_flag(app, "--light", arguments->light,
+           "page faults and device work only: no system call is traced");
   arguments->thinning.declare(app);
   arguments->filter.declare(app, true);
   arguments->common.declare(app);

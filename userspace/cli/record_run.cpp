@@ -133,7 +133,7 @@ Status Recording::load() {
   const RaisedPrivileges raised;
   Result<Features> features = read_features(options_.copies);
   if (!features) return features.error();
-  plan_ = make_plan(*features);
+  plan_ = make_plan(*features, options_.light ? Depth::kBelow : Depth::kRequests);
   if (options_.copies == CopyHooks::kNone) plan_.leave_copies_out("");
   if (options_.stdio) plan_.take_streams();
   SessionOptions session;

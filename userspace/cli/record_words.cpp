@@ -36,6 +36,11 @@ void RecordWords::start(const Header& header, const std::vector<TargetProcess>& 
                        targets.front().pid, threads, threads == 1 ? "" : "s");
   }
   if (options_.target.all) what = "every process but this one";
+  if (header.light) {
+    fmt::print(stderr, "iohops: tracing {}, but none of its system calls - {} hooks - Ctrl-C to stop\n", what,
+               header.hooks.size());
+    return;
+  }
   fmt::print(stderr, "iohops: tracing {} - {} of {} hooks{} - Ctrl-C to stop\n", what,
              header.hooks.size(), header.hooks.size() + missing,
              missing ? " (iohops doctor tells what is missing)" : "");
@@ -64,8 +69,9 @@ void RecordWords::end(const Summary& summary, uint64_t ring_bytes) const {
   const std::string& path = json ? options_.output : options_.raw;
   const std::string listed =
       summary.left_out == 0 ? "" : " (" + text::grouped(summary.requests - summary.left_out) + " listed)";
-  fmt::print(stderr, "iohops: {:.1f} s, {} requests{}, {} lost",
-             static_cast<double>(summary.duration_ns) / 1e9, text::grouped(summary.requests), listed,
+  fmt::print(stderr, "iohops: {:.1f} s, {} {}{}, {} lost",
+             static_cast<double>(summary.duration_ns) / 1e9, text::grouped(summary.requests),
+             summary.light ? "page faults" : "requests", listed,
              text::grouped(summary.lost_total()));
   if (path != "-") {
     fmt::print(stderr, " -> {}{}. Next: iohops {} {}", text::escape(path), size_of(path),

@@ -30,6 +30,7 @@ Header trace_header(const std::vector<std::string>& command_line, std::string sc
   header.devices = model_devices(devices);
   const std::vector<Device> network = list_network_devices();
   header.devices.insert(header.devices.end(), network.begin(), network.end());
+  header.light = plan.depth == Depth::kBelow;
   header.hooks = plan.hooks();
   header.missing_hooks = plan.missing();
   header.evidence = evidence_of(plan, mapped != devices.end(),

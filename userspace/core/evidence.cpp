@@ -61,8 +61,10 @@ void grade_copies(const Plan& plan, Grades& grades) {
 
 Grades evidence_of(const Plan& plan, bool dma_api, std::string_view dma_note) {
   Grades grades;
-  grades["mode_switches"] = {Evidence::kObserved, ""};
-  grade_copies(plan, grades);
+  if (plan.depth == Depth::kRequests) {
+    grades["mode_switches"] = {Evidence::kObserved, ""};
+    grade_copies(plan, grades);
+  }
   grade_dma(plan, dma_api, dma_note, grades);
   if (plan.attached("mm_filemap_add_to_page_cache"))
     grades["page_cache"] = {Evidence::kObserved, ""};

@@ -18,7 +18,7 @@ constexpr Essential kEssentialHelpers[] = {
 };
 constexpr std::string_view kOptionalHelpers[] = {"bpf_find_vma", "bpf_for_each_map_elem",
                                                  "bpf_get_current_task_btf", "bpf_rdonly_cast",
-                                                 "bpf_preempt_disable"};
+                                                 "bpf_preempt_disable", "bpf_task_pt_regs"};
 
 // The next comma-separated word of `list`, which loses it.
 std::string_view next_word(std::string_view& list) {
@@ -107,6 +107,39 @@ void settle_copies(const Features& features, std::vector<PlannedProgram>& progra
     program.superseded = program.superseded || (features.functions.count(program.tracepoint) == 0 &&
                                                 features.symbols.count(program.tracepoint) == 0);
   }
+}
+
+// What needs an open system call or the thread's state that it leaves.
+bool lives_on_system_calls(const PlannedProgram& program) {
+  constexpr std::string_view kPrefixes[] = {"syscall_e", "uring_", "aio_", "net_", "sched_rename"};
+  return program.attach >= Attach::kFexit ||
+         std::any_of(std::begin(kPrefixes), std::end(kPrefixes),
+                     [&](std::string_view prefix) { return program.program.starts_with(prefix); });
+}
+
+// What stands for all that is left out says so, once.
+void leave_system_calls_out(Plan& plan) {
+  constexpr std::string_view kLost =
+      "system calls: their results, copies, mode switches and times, their use of the page cache, and which of them "
+      "asked for device work; who had written what the kernel writes back; that direct I/O uses a mapping of another "
+      "file (it looks like that file's pages)";
+  for (PlannedProgram& program : plan.programs) {
+    const bool first = program.program == "syscall_enter";
+    program.required = program.tracepoint == "block_bio_queue" || program.tracepoint == "block_rq_complete";
+    if (!lives_on_system_calls(program)) continue;
+    program.enabled = false;
+    program.superseded = !first;
+    if (!first) continue;
+    program.reason = "left alone: --light";
+    program.lost = kLost;
+  }
+  // Without it a fault that is over cannot be told from the system call that its thread is in.
+  if (!plan.uses("bpf_task_pt_regs"))
+    for (PlannedProgram& program : plan.programs)
+      if (program.program.starts_with("fault_") && program.enabled) {
+        program.enabled = false;
+        program.reason = "--light needs the BPF helper bpf_task_pt_regs for it (Linux 5.15)";
+      }
 }
 
 std::string name_of(const PlannedProgram& program) {
@@ -239,8 +272,9 @@ std::vector<MissingHook> Plan::missing() const {
   return missing;
 }
 
-Plan make_plan(const Features& features) {
+Plan make_plan(const Features& features, Depth depth) {
   Plan plan;
+  plan.depth = depth;
   for (const Essential& essential : kEssentialHelpers)
     if (features.helpers.count(std::string(essential.name)) == 0)
       plan.blockers.push_back("this kernel has no " + std::string(essential.what));
@@ -275,6 +309,7 @@ Plan make_plan(const Features& features) {
   }
   settle_groups(plan.programs);
   settle_copies(features, plan.programs);
+  if (depth == Depth::kBelow) leave_system_calls_out(plan);
   const bool copies = plan.measures_copies();
   plan.measured = {copies, copies, copies};
   std::set<std::string> named;  // variants stand for one hook

@@ -93,7 +93,11 @@ struct PlannedProgram {
   std::string lost;    // what is lost if it is not (also set when enabled)
 };
 
+// What is traced: every request, or what happens below system calls, whose tracepoints are left alone.
+enum class Depth : uint8_t { kRequests, kBelow };
+
 struct Plan {
+  Depth depth = Depth::kRequests;
   std::vector<PlannedProgram> programs;
   std::set<std::string, std::less<>> helpers;  // optional ones that are there: "bpf_find_vma"
 
@@ -128,7 +132,7 @@ struct Plan {
   std::vector<MissingHook> missing() const;  // what goes into the header
 };
 
-Plan make_plan(const Features&);
+Plan make_plan(const Features&, Depth = Depth::kRequests);
 
 // Figure -> grade and why it is not better, for the header and doctor. `dma_api`: a device with DMA
 // maps its buffers through the DMA API; `dma_note`: why the others do not.

@@ -121,6 +121,11 @@ size_t Summarizer::op_row_of(const Request& request) {
   return known.op;
 }
 
+Status Summarizer::header(const Header& header) {
+  summary_.light = header.light;
+  return {};
+}
+
 // What the rows of operations have is added up from them, at the end.
 Status Summarizer::request(const Request& request) {
   if (!request.complete) ++summary_.partial_requests;

@@ -28,6 +28,7 @@ class Summarizer : public Sink {
   static constexpr size_t kTrackedFlows = 10'000;  // more are in no row
   static constexpr size_t kListedFlows = 100;
 
+  Status header(const Header&) override;
   Status request(const Request&) override;
   Status transfer(const Transfer&) override;
   Status effect(const Effect&) override;

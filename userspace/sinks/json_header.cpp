@@ -93,6 +93,7 @@ std::string header_json(const Header& header) {
   tree["scope"] = header.scope;
   if (header.redacted) tree["redacted"] = true;
   if (!header.thinned.empty()) tree["thinned"] = header.thinned;
+  if (header.light) tree["light"] = true;
   Json& targets = tree["targets"] = Json::array();
   for (const Target& target : header.targets) {
     Json entry{{"pid", target.pid}};
@@ -127,6 +128,7 @@ Header read_header(Fields& fields) {
   header.scope = fields.maybe_text("scope");
   header.redacted = fields.present("redacted") && fields.boolean("redacted");
   if (fields.present("thinned")) header.thinned = fields.text("thinned");
+  header.light = fields.flag("light");
   fields.objects("targets", [&](Fields& target) {
     header.targets.push_back({target.u32("pid"), target.name("comm")});
   });

@@ -156,6 +156,11 @@ Json overhead_tree(const Overhead& overhead) {
   return tree;
 }
 
+// What system calls add to, where none was traced.
+constexpr const char* kUnknownInLight[] = {"bytes_requested", "bytes_returned", "mode_switches", "context_switches",
+                                           "cpu_copies", "page_cache", "writeback", "wait_ns", "on_cpu_ns",
+                                           "per_byte", "switches_per_mib", "by_file", "flows", "syncs"};
+
 }  // namespace
 
 std::string summary_json(const Summary& summary,
@@ -172,6 +177,7 @@ std::string summary_json(const Summary& summary,
       {"context_switches",
        {{"voluntary", summary.voluntary_switches}, {"involuntary", summary.involuntary_switches}}}};
   if (summary.left_out) tree["requests_left_out"] = summary.left_out;
+  if (summary.light) tree["light"] = true;
   if (summary.suspended_ns) tree["suspended_ns"] = summary.suspended_ns;
   if (summary.clock_step_ns) tree["clock_step_ns"] = summary.clock_step_ns;
   Json& copies = tree["cpu_copies"] = count_tree(summary.cpu_copies);
@@ -206,6 +212,8 @@ std::string summary_json(const Summary& summary,
   for (const auto& [cause, count] : summary.lost) by_cause[cause] = count;
   tree["lost"] = {{"total", summary.lost_total()}, {"by_cause", std::move(by_cause)}};
   tree["overhead"] = overhead_tree(summary.overhead);
+  if (summary.light)
+    for (const char* figure : kUnknownInLight) tree[figure] = nullptr;
   return json_dump(tree);
 }
 

@@ -180,17 +180,8 @@ void read_syncs(Fields fields, SyncBill& bill) {
     bill.wait_ns[i] = waits.count(name(static_cast<WaitReason>(i)));
 }
 
-}  // namespace
-
-Summary read_summary(Fields& fields) {
-  Summary summary;
-  summary.duration_ns = fields.u64("duration_ns");
-  summary.stop_reason = fields.maybe_text("stop_reason");
-  summary.left_out = fields.maybe_u64("requests_left_out").value_or(0);
-  summary.suspended_ns = fields.maybe_u64("suspended_ns").value_or(0);
-  if (fields.present("clock_step_ns")) summary.clock_step_ns = fields.i64("clock_step_ns");
-  summary.requests = fields.u64("requests");
-  summary.partial_requests = fields.u64("partial_requests");
+// What is null in a summary without system calls.
+void read_calls(Fields& fields, Summary& summary) {
   summary.bytes_requested = fields.u64("bytes_requested");
   summary.bytes_returned = fields.u64("bytes_returned");
   summary.mode_switches = fields.u64("mode_switches");
@@ -198,6 +189,33 @@ Summary read_summary(Fields& fields) {
   summary.voluntary_switches = switches.u64("voluntary");
   summary.involuntary_switches = switches.u64("involuntary");
   read_copies(fields.object("cpu_copies"), summary);
+  read_cache(fields, summary);
+  Fields waits = fields.object("wait_ns");
+  for (size_t i = 0; i < summary.wait_ns.size(); ++i) {
+    summary.wait_ns[i] = waits.count(name(static_cast<WaitReason>(i)));
+  }
+  summary.on_cpu_ns = fields.u64("on_cpu_ns");
+  fields.objects("by_file", [&](Fields& row) {
+    const uint32_t file = row.file("file");
+    summary.by_file.push_back({file, read_totals(row)});
+  });
+  fields.objects("flows", [&](Fields& flow) { summary.flows.push_back(read_flows(flow)); });
+  if (fields.present("syncs")) read_syncs(fields.object("syncs"), summary.syncs);
+}
+
+}  // namespace
+
+Summary read_summary(Fields& fields) {
+  Summary summary;
+  summary.light = fields.flag("light");
+  summary.duration_ns = fields.u64("duration_ns");
+  summary.stop_reason = fields.maybe_text("stop_reason");
+  summary.left_out = fields.maybe_u64("requests_left_out").value_or(0);
+  summary.suspended_ns = fields.maybe_u64("suspended_ns").value_or(0);
+  if (fields.present("clock_step_ns")) summary.clock_step_ns = fields.i64("clock_step_ns");
+  summary.requests = fields.u64("requests");
+  summary.partial_requests = fields.u64("partial_requests");
+  if (!summary.light) read_calls(fields, summary);
   read_dma(fields.object("dma"), summary);
   Fields no_dma = fields.object("device_no_dma");
   summary.device_no_dma = read_count(no_dma);
@@ -208,21 +226,9 @@ Summary read_summary(Fields& fields) {
   read_unattributed(fields.object("unattributed"), summary);
   Fields mapped = fields.object("mapped");
   summary.mapped = read_count(mapped);
-  read_cache(fields, summary);
-  Fields waits = fields.object("wait_ns");
-  for (size_t i = 0; i < summary.wait_ns.size(); ++i) {
-    summary.wait_ns[i] = waits.count(name(static_cast<WaitReason>(i)));
-  }
-  summary.on_cpu_ns = fields.u64("on_cpu_ns");
   fields.member_objects("by_op", [&](std::string_view op, Fields& totals) {
     summary.by_op.insert_or_assign(std::string(op), read_totals(totals));
   });
-  fields.objects("by_file", [&](Fields& row) {
-    const uint32_t file = row.file("file");
-    summary.by_file.push_back({file, read_totals(row)});
-  });
-  fields.objects("flows", [&](Fields& flow) { summary.flows.push_back(read_flows(flow)); });
-  if (fields.present("syncs")) read_syncs(fields.object("syncs"), summary.syncs);
   fields.objects("advice", [&](Fields& entry) { summary.advice.push_back(read_advice(entry)); });
   read_lost(fields.object("lost"), summary);
   read_overhead(fields.object("overhead"), summary.overhead);

@@ -59,7 +59,44 @@ Status ReportLedger::transfer(const Transfer& transfer) {
   if (issue && transfer.queue_ns && *issue >= *transfer.queue_ns)
     device.queued.add(*issue - *transfer.queue_ns);
   if (issue && transfer.complete_ns >= *issue) device.serving.add(transfer.complete_ns - *issue);
+  if (header_ && header_->light && !transfer.carried_on) share_out(transfer);
   return summarizer_.transfer(transfer);
+}
+
+void ReportLedger::add_share(DeviceShares& shares, uint32_t key, const Transfer& transfer, uint64_t bytes) {
+  const bool fits = shares.size() < kGroups || shares.count(key) > 0;
+  DeviceShare& share = shares[fits ? key : 0];
+  ++share.transfers;
+  if (transfer.op == "read") share.read_bytes += bytes;
+  if (transfer.op == "write") share.written_bytes += bytes;
+  if (transfer.queue_ns && transfer.complete_ns >= *transfer.queue_ns)
+    share.latency.add(transfer.complete_ns - *transfer.queue_ns);
+}
+
+// Each byte once: a page that a fault wrote and the process itself flushed is the fault's.
+void ReportLedger::share_out(const Transfer& transfer) {
+  std::map<uint32_t, uint64_t> bytes;
+  uint64_t left = transfer.bytes;
+  const auto give = [&](uint32_t pid, uint64_t wanted) {
+    const uint64_t given = std::min(wanted, left);
+    left -= given;
+    bytes[pid] += given;
+  };
+  for (const Share& owner : transfer.owners) give(owner.request.pid, owner.bytes);
+  for (const Queuer& queuer : transfer.queued_by) give(queuer.pid, queuer.bytes);
+  if (left > 0 || bytes.empty()) bytes[0] += left;
+  for (const auto& [pid, share] : bytes) add_share(queuers_, pid, transfer, share);
+  add_share(pages_, transfer.file, transfer, transfer.bytes);
+}
+
+std::vector<std::pair<uint32_t, DeviceShare>> ReportLedger::sorted(const DeviceShares& shares) {
+  std::vector<std::pair<uint32_t, DeviceShare>> rows(shares.begin(), shares.end());
+  const auto bytes = [](const DeviceShare& share) { return share.read_bytes + share.written_bytes; };
+  std::sort(rows.begin(), rows.end(), [&](const auto& a, const auto& b) {
+    return std::tuple(bytes(b.second), b.second.transfers, a.first) <
+           std::tuple(bytes(a.second), a.second.transfers, b.first);
+  });
+  return rows;
 }
 
 Status ReportLedger::effect(const Effect& effect) {

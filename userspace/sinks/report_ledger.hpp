@@ -49,6 +49,13 @@ struct DeviceTotals {
   bool dma = false;
 };
 
+// The device work of one process or of one file.
+struct DeviceShare {
+  uint64_t transfers = 0;
+  uint64_t read_bytes = 0, written_bytes = 0;
+  Latency latency;  // from queue to completion
+};
+
 // Memory is bounded: names, groups and slow requests have limits; what is beyond the limit of
 // groups is added up in one row, so that a table still sums up to the totals.
 class ReportLedger {
@@ -59,7 +66,10 @@ class ReportLedger {
   explicit ReportLedger(const TextReportOptions& options)
       : options_(options), slowest_(options.top_n) {}
 
-  void header(const Header& header) { header_ = header; }
+  void header(const Header& header) {
+    header_ = header;
+    (void)summarizer_.header(header);
+  }
   void process(const Process&);
   void file(const File&);
   Status request(const Request&);
@@ -72,6 +82,10 @@ class ReportLedger {
   const std::optional<Header>& header() const { return header_; }
   const Summary& summary() const { return summary_; }
   const std::map<uint32_t, DeviceTotals>& devices() const { return devices_; }
+  // Of a trace without system calls: by who queued it and by whose pages it moved, the most bytes first. Key 0: the
+  // kernel itself, or no file; what is beyond the limit is there, too.
+  std::vector<std::pair<uint32_t, DeviceShare>> by_queuer() const { return sorted(queuers_); }
+  std::vector<std::pair<uint32_t, DeviceShare>> by_pages() const { return sorted(pages_); }
   // The slowest first.
   const std::vector<SlowRequest>& slowest() const { return slowest_.kept(); }
   // The rows of a table of the chosen grouping, by returned bytes, the largest first, then by time.
@@ -94,6 +108,10 @@ class ReportLedger {
   void keep_if_slow(const Request&);
   void note_evidence(HopKind, Endpoint from, Endpoint to, Evidence);
   GroupTotals& group(uint64_t key);
+  using DeviceShares = std::unordered_map<uint32_t, DeviceShare>;
+  static void add_share(DeviceShares&, uint32_t key, const Transfer&, uint64_t bytes);
+  static std::vector<std::pair<uint32_t, DeviceShare>> sorted(const DeviceShares&);
+  void share_out(const Transfer&);
 
   const TextReportOptions options_;
   std::optional<Header> header_;
@@ -106,6 +124,7 @@ class ReportLedger {
   GroupTotals others_;
   std::unordered_map<uint64_t, uint64_t> later_;  // key of a group -> bytes written later
   std::map<uint32_t, DeviceTotals> devices_;
+  DeviceShares queuers_, pages_;  // by process, by file
   Slowest<SlowRequest> slowest_;
   // [kind][from][to]: one more than the weakest seen, 0: none
   std::array<std::array<std::array<uint8_t, kEndpoints>, kEndpoints>, 6> weakest_{};

@@ -35,6 +35,16 @@ ReportPage::ReportPage(const ReportLedger& ledger, const TextReportOptions& opti
 std::string ReportPage::text() {
   headline();
   verdict();
+  light() ? below_calls() : all_requests();
+  slowest();
+  if (!light()) unattributed();
+  lost();
+  not_seen();
+  cost();
+  return std::move(out_);
+}
+
+void ReportPage::all_requests() {
   requests();
   bytes_moved();
   time();
@@ -58,12 +68,6 @@ std::string ReportPage::text() {
   }
   groups(ReportGroup::kOp, "BY OPERATION");
   if (summary_.requests > 0) line(Style::kDim, "  p50 and p99 are estimates within a factor of 2");
-  slowest();
-  unattributed();
-  lost();
-  not_seen();
-  cost();
-  return std::move(out_);
 }
 
 void ReportPage::line(Style style, std::string_view text) {
@@ -143,6 +147,7 @@ void ReportPage::headline() {
 // One line says whether the figures are the whole truth.
 void ReportPage::verdict() {
   const uint64_t count = summary_.lost_total();
+  if (light()) line(Style::kPlain, "page faults and device work only (--light): system calls were not traced");
   if (truncated_)
     line(Style::kWarn, "cut short: the input ends without a summary; this is what was in it");
   if (count > 0)
@@ -301,7 +306,7 @@ void ReportPage::lost() {
 void ReportPage::not_seen() {
   if (!ledger_.header() || ledger_.header()->missing_hooks.empty()) return;
   out_ += '\n';
-  line(Style::kBold, "NOT SEEN ON THIS KERNEL");
+  line(Style::kBold, light() ? "NOT SEEN" : "NOT SEEN ON THIS KERNEL");
   for (const MissingHook& hook : ledger_.header()->missing_hooks) {
     const std::string effect = hook.effect.empty() ? "its figures" : hook.effect;
     prose(escaped(effect) + ": no " + escaped(hook.hook) +

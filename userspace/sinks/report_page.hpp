@@ -32,6 +32,8 @@ class ReportPage {
   void not_seen();
   void lost();
   void cost();
+  void all_requests();
+  bool light() const { return ledger_.header() && ledger_.header()->light; }
   void line(Style, std::string_view text);
   // Pieces side by side, as many in a line as fit.
   void flow(const std::vector<std::string>& pieces, std::string_view indent,
@@ -39,6 +41,11 @@ class ReportPage {
   void prose(const std::string& sentence);  // indented, broken at blanks
   void section(text::Table&);  // the table, its title line emphasised, an empty line before it
   std::string escaped(std::string_view raw) const { return text::escape(raw, options_.utf8); }
+
+  // report_light.cpp
+  void below_calls();
+  void shares(const char* title, const std::vector<std::pair<uint32_t, DeviceShare>>&,
+              const std::function<std::string(uint32_t)>& label);
 
   // report_tables.cpp
   void bytes_moved();

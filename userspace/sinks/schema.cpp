@@ -66,6 +66,7 @@ constexpr std::string_view kSchema = R"json({
         "cpus": {"$ref": "#/$defs/u32"},
         "scope": {"description": "pid, command or all", "type": "string"},
         "thinned": {"description": "not every request is listed: misses (none that the page cache served at once), 1/N (one of N); left out: all are", "type": "string"},
+        "light": {"description": "no system call was traced (--light): the requests are page faults alone, transfers say who queued them; left out: they were", "type": "boolean"},
         "redacted": {"description": "names are hashes with a key that nobody has; left out: they are as they were", "type": "boolean"},
         "targets": {
           "type": "array",
@@ -303,7 +304,7 @@ constexpr std::string_view kSchema = R"json({
       "properties": {"other": {"$ref": "#/$defs/count"}, "device": {"$ref": "#/$defs/count"}, "page_lock": {"$ref": "#/$defs/count"}, "throttled": {"$ref": "#/$defs/count"}, "preempted": {"$ref": "#/$defs/count"}}
     },
     "summary": {
-      "description": "the last record",
+      "description": "the last record; null: unknown, as system calls were not traced (light)",
       "type": "object",
       "required": ["type", "duration_ns", "stop_reason", "requests", "partial_requests", "bytes_requested", "bytes_returned", "mode_switches", "context_switches", "cpu_copies", "dma", "device_no_dma", "unattributed", "mapped", "page_cache", "writeback", "wait_ns", "on_cpu_ns", "per_byte", "switches_per_mib", "by_op", "by_file", "flows", "syncs", "advice", "lost", "overhead"],
       "properties": {
@@ -312,15 +313,16 @@ constexpr std::string_view kSchema = R"json({
         "requests_left_out": {"description": "of the requests: not listed (--detail, --sample); every figure here counts them", "$ref": "#/$defs/count"},
         "suspended_ns": {"description": "so long the machine was suspended meanwhile; no other time counts it", "$ref": "#/$defs/count"},
         "clock_step_ns": {"description": "the wall clock was set meanwhile, by so much", "type": "integer"},
+        "light": {"description": "system calls were not traced: the figures below are those of page faults and of devices", "type": "boolean"},
         "requests": {"$ref": "#/$defs/count"}, "partial_requests": {"$ref": "#/$defs/count"},
-        "bytes_requested": {"description": "by requests that move data", "$ref": "#/$defs/count"}, "bytes_returned": {"$ref": "#/$defs/count"},
-        "mode_switches": {"$ref": "#/$defs/count"},
+        "bytes_requested": {"description": "by requests that move data", "$ref": "#/$defs/count_or_null"}, "bytes_returned": {"$ref": "#/$defs/count_or_null"},
+        "mode_switches": {"$ref": "#/$defs/count_or_null"},
         "context_switches": {
-          "type": "object", "required": ["voluntary", "involuntary"],
+          "type": ["object", "null"], "required": ["voluntary", "involuntary"],
           "properties": {"voluntary": {"$ref": "#/$defs/count"}, "involuntary": {"$ref": "#/$defs/count"}}
         },
         "cpu_copies": {
-          "description": "evidence: the weakest that occurred; in_doubt: requests whose copy was measured otherwise than derived", "type": "object", "required": ["count", "bytes", "evidence", "by_hop"],
+          "description": "evidence: the weakest that occurred; in_doubt: requests whose copy was measured otherwise than derived", "type": ["object", "null"], "required": ["count", "bytes", "evidence", "by_hop"],
           "properties": {"count": {"$ref": "#/$defs/count"}, "bytes": {"$ref": "#/$defs/count"}, "evidence": {"$ref": "#/$defs/evidence"}, "by_hop": {"$ref": "#/$defs/by_hop"}, "in_doubt": {"$ref": "#/$defs/count"}}
         },
         "dma": {
@@ -349,26 +351,26 @@ constexpr std::string_view kSchema = R"json({
         },
         "mapped": {"description": "page-cache pages mapped into a process", "$ref": "#/$defs/counted_bytes"},
         "page_cache": {
-          "type": "object", "required": ["hit_bytes", "miss_bytes", "readahead_bytes", "readahead_unused_bytes"],
+          "type": ["object", "null"], "required": ["hit_bytes", "miss_bytes", "readahead_bytes", "readahead_unused_bytes"],
           "properties": {"hit_bytes": {"$ref": "#/$defs/count"}, "awaited_bytes": {"description": "in the page cache but still being loaded: waited for, neither hit nor miss", "$ref": "#/$defs/count"}, "miss_bytes": {"$ref": "#/$defs/count"}, "readahead_bytes": {"$ref": "#/$defs/count"}, "readahead_unused_bytes": {"$ref": "#/$defs/count"}}
         },
         "writeback": {
-          "description": "absorbed: overwritten before it was written, a device write saved; pending: still dirty at the end", "type": "object", "required": ["bytes", "absorbed_bytes", "pending_bytes"],
+          "description": "absorbed: overwritten before it was written, a device write saved; pending: still dirty at the end", "type": ["object", "null"], "required": ["bytes", "absorbed_bytes", "pending_bytes"],
           "properties": {"bytes": {"$ref": "#/$defs/count"}, "absorbed_bytes": {"$ref": "#/$defs/count"}, "pending_bytes": {"$ref": "#/$defs/count"}}
         },
-        "wait_ns": {"description": "inside requests, by reason", "$ref": "#/$defs/waits"},
-        "on_cpu_ns": {"description": "inside requests", "$ref": "#/$defs/count"},
+        "wait_ns": {"description": "inside requests, by reason", "anyOf": [{"$ref": "#/$defs/waits"}, {"type": "null"}]},
+        "on_cpu_ns": {"description": "inside requests", "$ref": "#/$defs/count_or_null"},
         "per_byte": {
-          "description": "by bytes_returned", "type": "object", "required": ["cpu_copies", "dma"],
+          "description": "by bytes_returned", "type": ["object", "null"], "required": ["cpu_copies", "dma"],
           "properties": {"cpu_copies": {"$ref": "#/$defs/ratio"}, "dma": {"$ref": "#/$defs/ratio"}}
         },
         "switches_per_mib": {"$ref": "#/$defs/ratio"},
         "by_op": {"type": "object", "additionalProperties": {"$ref": "#/$defs/totals"}},
-        "by_file": {"description": "the most bytes returned first; the rows sum up to the totals", "type": "array", "items": {"$ref": "#/$defs/totals", "required": ["file"]}},
-        "flows": {"description": "by file and kind, the most bytes first", "type": "array", "items": {"$ref": "#/$defs/flow_members"}},
+        "by_file": {"description": "the most bytes returned first; the rows sum up to the totals", "type": ["array", "null"], "items": {"$ref": "#/$defs/totals", "required": ["file"]}},
+        "flows": {"description": "by file and kind, the most bytes first", "type": ["array", "null"], "items": {"$ref": "#/$defs/flow_members"}},
         "syncs": {
           "description": "requests for durability (fsync and its kin, writes with O_DSYNC): what devices wrote for them, with their share of commits that others shared, and what they waited for",
-          "type": "object", "required": ["requests", "duration_ns", "data_bytes", "journal_bytes", "flushes", "wait_ns"],
+          "type": ["object", "null"], "required": ["requests", "duration_ns", "data_bytes", "journal_bytes", "flushes", "wait_ns"],
           "properties": {
             "requests": {"$ref": "#/$defs/count"}, "duration_ns": {"$ref": "#/$defs/count"}, "data_bytes": {"$ref": "#/$defs/count"},
             "journal_bytes": {"$ref": "#/$defs/count"}, "flushes": {"$ref": "#/$defs/count"},

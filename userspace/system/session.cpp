@@ -113,6 +113,8 @@ void set_knobs(iohops_bpf& skeleton, const SessionOptions& options, const Plan& 
   knobs.can_type_task = plan.uses("bpf_get_current_task_btf");
   knobs.can_find_vma = plan.uses("bpf_find_vma");
   knobs.can_cast = plan.uses("bpf_rdonly_cast");
+  knobs.light = plan.depth == Depth::kBelow;
+  knobs.can_see_calls = plan.uses("bpf_task_pt_regs");
   knobs.can_hold = plan.uses("bpf_preempt_disable");
   knobs.measure_copies = plan.measures_copies();
   knobs.watch_dma = plan.watches_dma();

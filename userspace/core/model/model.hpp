@@ -65,6 +65,7 @@ struct Header {
   std::string scope;  // "pid", "command" or "all"
   bool redacted = false;  // names are hashes
   std::string thinned;    // Thinning::text(): not every request is listed
+  bool light = false;     // no system calls: the requests are page faults alone
   std::vector<Target> targets;
   std::vector<Device> devices;
   std::vector<std::string> hooks;
@@ -378,6 +379,7 @@ struct Overhead {
 
 struct Summary {
   uint64_t duration_ns = 0;
+  bool light = false;  // system calls were not traced: what they would add to is unknown, not 0
   uint64_t requests = 0;
   uint64_t left_out = 0;  // of them: not listed one by one (Thinning)
   uint64_t partial_requests = 0;

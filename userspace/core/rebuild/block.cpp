@@ -51,6 +51,13 @@ Cause cause_of(const wire_bio_part& bio, const wire_request* owner, const FileSt
   return owner != nullptr && asks_for_sync(*owner) ? Cause::kFsync : Cause::kWriteback;
 }
 
+// What a thread queues in a system call that is not traced: a read that may be one ahead, a write that a sync may have
+// asked for.
+bool is_undecided(const wire_bio_part& bio, Cause cause) {
+  if (bio.owner.tgid == 0 || bio.owner.start_ns != 0) return false;
+  return cause == Cause::kWriteback || cause == Cause::kReadahead;
+}
+
 // Of a read for `owner`, the bytes that it asked for, in whole pages; the rest is readahead.
 uint64_t wanted_bytes(const RebuildState& s, const TransferPart& part, const wire_request& owner,
                       const FileState* file) {
@@ -313,6 +320,7 @@ void resolve_part(RebuildState& s, PartRef ref, HeldRequest* held) {
   const wire_request* owner = held != nullptr && held->ended ? &held->record.request : nullptr;
   const FileState* file = owner != nullptr ? s.names.find_file(owner->file) : nullptr;
   part.cause = cause_of(part.bio, owner, file);
+  if (s.context.light && is_undecided(part.bio, part.cause)) part.cause = Cause::kUnknown;
   // The loop driver writes its file in a thread of its own, when the device has been flushed.
   const bool sync = (part.bio.op_flags & blk::kSync) != 0 && (part.bio.flags & WIRE_BIO_REASON_MASK) == 0;
   if (part.cause == Cause::kWriteback && sync && part.bio.owner.tgid == 0 &&

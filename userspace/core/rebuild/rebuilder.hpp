@@ -23,6 +23,7 @@ struct RebuildContext : RebuildLimits {
   std::vector<Device> devices;
   // block_bio_queue was attached: without it, that a direct request queued nothing means nothing.
   bool sees_bios = true;
+  bool light = false;  // no system calls: whose a bio is says nothing of why it was queued
   MeasuredCopies measured;  // where the kernel's copy functions were counted
   // The kernel's swiotlb copies the buffer of a read to the bounce buffer as well: since 5.18, and in
   // stable kernels. Only believed where its copies are not measured.

@@ -35,6 +35,7 @@ std::string_view reason_of(RebuildState& s, Cause cause, const wire_bio_part& bi
   }
   if (owned) return "written along with another request";
   const bool by_process = bio.owner.tgid != 0;
+  if (by_process && s.context.light) return "by a process itself, in a system call";
   return by_process ? "by the process itself, in a call that is not traced (close, exit, umount)"
                     : "written back by the kernel";
 }

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+ *
+ * --light: no system call is traced. What happens in one is known by its thread alone, and page faults are the only
+ * requests. Without the knob all of this is dead code.
+ */
+#ifndef IOHOPS_LIGHT_H
+#define IOHOPS_LIGHT_H
+
+#include "file.h"
+#include "name.h"
+#include "request.h"
+
+
+/* d_alias was in the union d_u up to 6.19. */
+struct dentry___flat {
+	struct hlist_node d_alias;
+} __attribute__((preserve_access_index));
+
+/* An exception has no number: x86 sets orig_ax to -1 in its entry (idtentry_body; fred.c), arm64 syscallno
+ * (kernel_entry). */
+static __always_inline bool is_in_call(struct task_struct *task)
+{
+	struct pt_regs *regs = (void *)bpf_task_pt_regs(task);
+
+#if defined(__TARGET_ARCH_x86)
+	return (long)regs->orig_ax >= 0;
+#else
+	return regs->syscallno >= 0;
+#endif
+}
+
+/* find_open(), but a page fault that is over is closed: its thread is in a system call, which nothing has told us.
+ * Before maj_flt counts a fault of the kernel itself there: that one waits or adds pages first. */
+static __always_inline struct thread_state *find_below(struct task_struct *task)
+{
+	struct thread_state *state = find_open(task);
+
+	if (!light || !can_see_calls || !state || !is_in_call(task))
+		return state;
+	close_fault(state, task);
+	return NULL;
+}
+
+/* A file that no descriptor led to: by any of its names, up to the root of its file system. */
+static __noinline __attribute__((unused)) u32 name_inode(struct inode *inode)
+{
+	void *alias = BPF_CORE_READ(inode, i_dentry.first);
+	struct dentry *dentry = NULL;
+
+	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFBLK)
+		return 0; /* a file system's metadata */
+	if (alias && bpf_core_field_exists(((struct dentry___flat *)0)->d_alias))
+		dentry = alias - bpf_core_field_offset(struct dentry___flat, d_alias);
+	else if (alias)
+		dentry = alias - bpf_core_field_offset(struct dentry, d_u.d_alias);
+	return file_alias(inode, dentry, NULL, 0, 0);
+}
+
+/* The process of a thread that does I/O in a system call. */
+static __always_inline void name_process(struct task_struct *task)
+{
+	u32 tgid = task_field(task, tgid), tid = task_field(task, pid);
+
+	if (bpf_map_lookup_elem(&named_processes, &tgid))
+		return;
+	if (bpf_map_update_elem(&named_processes, &tgid, &tid, BPF_NOEXIST) == 0)
+		emit_process(task, WIRE_PROCESS_SEEN);
+}
+
+#endif /* IOHOPS_LIGHT_H */
