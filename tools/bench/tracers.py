@@ -58,6 +58,7 @@ def specs():
         "record": Spec("iohops record, JSON Lines", iohops("record", "-o", "{out}"), iohops_says),
         "raw": Spec("iohops record --raw", iohops("record", "--raw", "{out}"), iohops_says),
         "misses": Spec("iohops record --detail misses", iohops("record", "--detail", "misses", "-o", "{out}"), iohops_says),
+        "light": Spec("iohops record --light", iohops("record", "--light", "-o", "{out}"), iohops_says),
         "top": Spec("iohops top --batch", iohops("top", "--batch", "-i", "0.1"), ("stdout", "\n")),
         "strace": Spec("strace -e trace=CALL", lambda w, pid, out: [
             "strace", "-f", "-o", out, "-e", "trace=" + w.calls, "-p", pid], ("stderr", "attached"), "name",
