@@ -108,7 +108,11 @@ struct task_struct {
 	void *worker_private;
 	struct files_struct *files;
 	struct signal_struct *signal;
+	struct nsproxy *nsproxy;
 	int exit_code;
+};
+struct nsproxy {
+	void *mnt_ns;
 };
 
 struct qstr {
@@ -119,6 +123,9 @@ struct hlist_node {
 };
 struct hlist_head {
 	struct hlist_node *first;
+};
+struct list_head {
+	struct list_head *next;
 };
 struct dentry {
 	struct dentry *d_parent;
@@ -139,6 +146,7 @@ struct mount {
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
 	void *mnt_ns;
+	struct mount *mnt_next_for_sb;
 };
 struct path {
 	struct vfsmount *mnt;
@@ -152,6 +160,8 @@ struct super_block {
 	u32 s_dev;
 	unsigned long s_magic;
 	struct file_system_type *s_type;
+	struct dentry *s_root;
+	struct mount *s_mounts;
 };
 struct inode {
 	u16 i_mode;

@@ -41,7 +41,7 @@ def queued(trace, op, pid):
 
 
 def of_data(trace, op):
-    names = {i for i, f in trace.files.items() if f["path"].endswith("/data")}
+    names = {i for i, f in trace.files.items() if f["path"] == str(TMP / "data")}
     return [t for t in trace.transfers if t["op"] == op and t["file"] in names]
 
 
@@ -78,7 +78,7 @@ def test_what_the_kernel_writes_back_later_is_nobodys_but_of_the_file():
 
 def test_cold_page_faults_are_requests_as_ever():
     trace, oracle, counted = light("mmap_cold")
-    faults = [r for r in trace.requests if (trace.path_of(r) or "").endswith("/data")]
+    faults = trace.on(TMP / "data")
     owned = sum(o["bytes"] for t in trace.transfers if t["op"] == "read" for o in t["owners"])
     equal(owned + queued(trace, "read", oracle["pid"]), counted["read_bytes"], "bytes fetched, against read_bytes")
     equal(owned, sum(r["dma_bytes"] for r in faults), "bytes of the faults")
@@ -110,7 +110,7 @@ def test_a_fault_that_is_over_is_not_charged_with_what_a_system_call_does():
         os.fsync(f.fileno())
     trace = record(sys.executable, "-c", FAULT_THEN_READ, data, arguments=("--light",))
     claims_nothing_of_system_calls(trace)
-    faults = [r for r in trace.requests if (trace.path_of(r) or "").endswith("/data")]
+    faults = trace.on(TMP / "data")
     check(len(faults) >= 32, f"{len(faults)} faults on the file: the test proves nothing")
     equal(sum(r["dma_bytes"] for r in faults), 0, "device bytes of faults on cached pages")
     equal([r["id"] for r in faults if r["off_cpu_ns"] or r["major_fault"]], [], "faults that waited")
