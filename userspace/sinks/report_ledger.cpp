@@ -59,7 +59,8 @@ Status ReportLedger::transfer(const Transfer& transfer) {
   if (issue && transfer.queue_ns && *issue >= *transfer.queue_ns)
     device.queued.add(*issue - *transfer.queue_ns);
   if (issue && transfer.complete_ns >= *issue) device.serving.add(transfer.complete_ns - *issue);
-  if (header_ && header_->light && !transfer.carried_on) share_out(transfer);
+  // What a stacked device passed on was queued above it.
+  if (header_ && header_->light && transfer.parents.empty()) share_out(transfer);
   return summarizer_.transfer(transfer);
 }
 
