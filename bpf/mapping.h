@@ -5,7 +5,7 @@
 #ifndef IOHOPS_MAPPING_H
 #define IOHOPS_MAPPING_H
 
-#include "file.h"
+#include "inode.h"
 #include "request.h"
 
 #define VM_SHARED 0x00000008 /* include/linux/mm.h */
@@ -49,7 +49,7 @@ static __noinline __attribute__((unused)) int meet_mapping(struct thread_state *
 			state->flags |= WIRE_REQUEST_PRIVATE;
 		return 0;
 	}
-	state->file = file_alias(inode, NULL, NULL, 0, 0);
+	state->file = name_inode(inode);
 	return 0;
 }
 
@@ -57,7 +57,7 @@ static __noinline __attribute__((unused)) int meet_mapping(struct thread_state *
 static __noinline __attribute__((unused)) int meet_mapping_plain(struct thread_state *state, struct inode *inode)
 {
 	state->file_fault = 1;
-	state->file = file_alias(inode, NULL, NULL, 0, 0);
+	state->file = name_inode(inode);
 	return 0;
 }
 

@@ -256,6 +256,7 @@ TEST_F(Report, without_system_calls_it_tells_what_devices_did_and_for_whom) {
   below.device = kVda;
   below.queued_by.clear();
   below.carried_on = false;
+  below.dma.dma = true;
   below.parents = {{above.id, 512, Evidence::kObserved}};
   ASSERT_TRUE(report->transfer(below));
   Summary summary = known();
