@@ -164,6 +164,35 @@ TEST(Alike, names_results_and_files_may_change_in_between) {
   expect_same(story.records(), Story::default_context(), 0.3);
 }
 
+// Times of every length, each of them twice by turns, and then with another result.
+TEST(Alike, times_of_every_length_are_exact) {
+  std::string lines[2];
+  for (const bool forgets : {false, true}) {
+    MemoryWriter out;
+    JsonWriter writer(out, Form::kLines);
+    Request request;
+    request.op = "read";
+    request.comm = "app";
+    request.fd = 3;
+    request.alike = forgets ? 0 : 256;
+    request.hops.emplace_back();
+    for (uint64_t ns = 1; ns < UINT64_MAX / 10; ns *= 10) {
+      for (const uint64_t start : {ns - 1, ns, ns, ns - 1, ns}) {
+        ++request.id.seq;
+        request.start_ns = request.hops[0].at_ns = start;
+        request.duration_ns = ns;
+        request.hops[0].end_ns = start + ns;
+        request.result += request.id.seq % 5 == 0;
+        request.hops[0].bytes = request.cpu_copy_bytes = static_cast<uint64_t>(request.result);
+        ASSERT_TRUE(writer.request(request));
+      }
+    }
+    ASSERT_TRUE(writer.finish(true));
+    lines[forgets] = out.text;
+  }
+  EXPECT_EQ(lines[0], lines[1]);
+}
+
 std::string read_again(const std::string& json, uint64_t* alike = nullptr) {
   MemoryReader input(json);
   Outcome result;

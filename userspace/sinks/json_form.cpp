@@ -11,7 +11,8 @@
 namespace iohops {
 namespace {
 
-constexpr size_t kStep = 32;  // pieces are copied in steps of as many bytes, beyond their end
+constexpr size_t kStep = 64;  // pieces are copied in steps of as many bytes, beyond their end
+constexpr uint64_t kHundredMillion = json_line::kHundredMillion;
 constexpr std::string_view kBegin = R"({"type":"request","id":")";
 // What stands before each number. Inside a name the quotes would be escaped.
 constexpr std::string_view kKeys[] = {R"("id":")",
@@ -31,8 +32,11 @@ constexpr std::string_view kKeys[] = {R"("id":")",
 constexpr std::string_view kPidKey = R"("pid":)", kTidKey = R"(,"tid":)", kCommKey = R"(,"comm":")",
                            kOpKey = R"(,"op":)";
 
-char* put(char* at, const char* from, size_t size) {
-  for (size_t i = 0; i < size; i += kStep) std::memcpy(at + i, from + i, kStep);
+char* copy(char* at, const char* from, size_t size) {
+  if (size <= kStep)
+    std::memcpy(at, from, kStep);
+  else
+    std::memcpy(at, from, size);
   return at + size;
 }
 
@@ -93,39 +97,41 @@ const char* read_who(const char* at, const char* end, Request& request) {
 
 }  // namespace
 
-JsonForm::Digits::Digits(uint64_t number) {
-  constexpr uint64_t kHundredMillion = 100'000'000, kAsciiZeros = 0x3030303030303030;
-  const auto eight = [](uint64_t part) {
-    return json_line::eight_digits(static_cast<uint32_t>(part));
-  };
-  uint64_t lead = number;
-  if (number >= kHundredMillion) {
-    lead = number / kHundredMillion;
-    second = eight(number % kHundredMillion) | kAsciiZeros;
-    size = 8;
-  }
-  if (lead >= kHundredMillion) {
-    third = second;
-    second = eight(lead % kHundredMillion) | kAsciiZeros;
-    lead /= kHundredMillion;
-    size = 16;
-  }
-  const uint64_t digits = eight(lead);
-  const int zeros = std::countr_zero(digits | uint64_t{1} << 56) / 8;  // in front; one digit stays
-  first = (digits | kAsciiZeros) >> (8 * zeros);
-  in_first = 8 - static_cast<uint32_t>(zeros);
-  size += in_first;
+void JsonForm::Kept::set(uint64_t now) {
+  if (now == number && size > 0) return;
+  number = now;
+  size = static_cast<uint32_t>((JsonLine(text) << now).end() - text);
 }
 
-char* JsonForm::Digits::put(char* at) const {
-  std::memcpy(at, &first, 8);
-  std::memcpy(at + in_first, &second, 8);
-  std::memcpy(at + in_first + 8, &third, 8);
+inline char* JsonForm::Kept::put(char* at) const {
+  std::memcpy(at, text, sizeof text);
   return at + size;
 }
 
-bool JsonWho::set(const Request& request) {
+void JsonForm::Clock::turn(uint64_t ns) {
+  begin_ = ns - ns % kHundredMillion;
+  head_size_ = 0;
+  if (begin_ > 0)
+    head_size_ = static_cast<uint32_t>((JsonLine(head_) << ns / kHundredMillion).end() - head_);
+}
+
+inline void JsonForm::Clock::set(uint64_t ns) {
+  if (ns - begin_ >= kHundredMillion) turn(ns);
+  const uint64_t digits = json_line::eight_digits(static_cast<uint32_t>(ns - begin_));
+  const int zeros = begin_ > 0 ? 0 : json_line::leading_zeros(digits);
+  low_ = (digits | json_line::kAsciiZeros) >> (8 * zeros);
+  size_ = head_size_ + 8 - static_cast<uint32_t>(zeros);
+}
+
+inline char* JsonForm::Clock::put(char* at) const {
+  std::memcpy(at, head_, sizeof head_);
+  std::memcpy(at + head_size_, &low_, sizeof low_);
+  return at + size_;
+}
+
+bool JsonWho::set(const Request& request, uint64_t serial) {
   if (request.comm.size() > sizeof comm_ || !is_plain(request.comm)) return false;
+  serial_ = serial;
   pid_ = request.id.pid;
   tid_ = request.tid;
   comm_size_ = static_cast<uint32_t>(request.comm.copy(comm_, sizeof comm_));
@@ -226,8 +232,7 @@ bool JsonForm::cut(std::string_view line, const Request& request) {
   if (request.hops.size() > 1 ||
       (!request.hops.empty() && request.hops.front().kind == HopKind::kWait))
     return false;
-  text_.clear();
-  count_ = 0;
+  form_ = filled_ = {};
   size_t from = 0;
   for (uint8_t i = 0; i < kNumbers; ++i) {
     const auto number = static_cast<Number>(i);
@@ -243,56 +248,114 @@ bool JsonForm::cut(std::string_view line, const Request& request) {
       end = begin + digits.size();
     }
     if (end == std::string_view::npos) return false;
-    text_ += line.substr(from, begin - from);
-    cuts_[count_++] = {number, static_cast<uint16_t>(text_.size())};
+    form_.text += line.substr(from, begin - from);
+    form_.cut(number);
     from = end;
   }
-  text_ += line.substr(from);
-  size_ = text_.size();
-  text_.append(kStep, '\0');
+  form_.text += line.substr(from);
+  form_.end();
   return true;
 }
 
-char* JsonForm::write(const Request& request, const JsonWho& who, char* at) {
-  const auto bytes = static_cast<uint64_t>(request.result);
-  const Digits seq(request.id.seq), offset(request.offset.value_or(0)), start(request.start_ns),
-      duration(request.duration_ns), end(request.start_ns + request.duration_ns);
-  const Digits* pid = &pid_.of(request.id.pid);
-  const Digits* fd = &fd_.of(static_cast<uint32_t>(request.fd));
-  const Digits* file = &file_.of(request.file);
-  const Digits* requested = &requested_.of(request.requested.value_or(0));
-  const Digits* result = &result_.of(bytes);
-  const std::array<const Digits*, kNumbers> numbers{pid,     &seq,      nullptr, fd,     file,
-                                                    &offset, requested, result,  &start, &duration,
-                                                    result,  &start,    &end,    result};
+void JsonForm::Pieces::cut(Number number) {
+  cuts[count++] = {number, static_cast<uint16_t>(text.size())};
+}
+
+void JsonForm::Pieces::end() {
+  size = text.size();
+  text.append(kStep, '\0');
+}
+
+char* JsonForm::put(const Pieces& pieces, const Request& request, const JsonWho& who,
+                    char* at) const {
+  const char* const text = pieces.text.data();
   size_t from = 0;
-  for (size_t i = 0; i < count_; ++i) {
-    at = put(at, text_.data() + from, cuts_[i].end - from);
-    from = cuts_[i].end;
-    const Digits* digits = numbers[cuts_[i].number];
-    at = digits != nullptr ? digits->put(at) : put(at, who.text().data(), who.text().size());
+  for (size_t i = 0; i < pieces.count; ++i) {
+    const Cut& cut = pieces.cuts[i];
+    at = copy(at, text + from, cut.end - from);
+    from = cut.end;
+    switch (cut.number) {
+      case kSeq:
+        at = (JsonLine(at) << request.id.seq).end();
+        break;
+      case kOffset:
+        at = (JsonLine(at) << *request.offset).end();
+        break;
+      case kDuration:
+        at = (JsonLine(at) << request.duration_ns).end();
+        break;
+      case kStart:
+      case kAt:
+        at = start_.put(at);
+        break;
+      case kEnd:
+        at = end_.put(at);
+        break;
+      case kWho:
+        at = copy(at, who.text().data(), who.text().size());
+        break;
+      default:
+        at = kept_[source(cut.number)].put(at);
+    }
   }
-  return put(at, text_.data() + from, size_ - from);
+  return copy(at, text + from, pieces.size - from);
+}
+
+char* JsonForm::write(const Request& request, const JsonWho& who, char* at) {
+  start_.set(request.start_ns);
+  end_.set(request.start_ns + request.duration_ns);
+  const Steady steady{who.serial(), request.requested.value_or(0),
+                      static_cast<uint64_t>(request.result), request.file,
+                      static_cast<uint32_t>(request.fd)};
+  if (steady == steady_) {
+    if (filled_.count == 0) fill(who);
+    return put(filled_, request, who, at);
+  }
+  steady_ = steady;
+  filled_.count = 0;
+  for (const Number number : {kPid, kFd, kFile, kRequested, kResult})
+    kept_[number].set(value_of(number, request).value_or(0));
+  return put(form_, request, who, at);
+}
+
+void JsonForm::fill(const JsonWho& who) {
+  filled_.text.clear();
+  size_t from = 0;
+  for (size_t i = 0; i < form_.count; ++i) {
+    const Cut& cut = form_.cuts[i];
+    filled_.text.append(form_.text, from, cut.end - from);
+    from = cut.end;
+    if (moves(cut.number))
+      filled_.cut(cut.number);
+    else if (cut.number == kWho)
+      filled_.text += who.text();
+    else
+      filled_.text.append(kept_[source(cut.number)].text, kept_[source(cut.number)].size);
+  }
+  filled_.text.append(form_.text, from, form_.size - from);
+  filled_.end();
 }
 
 bool JsonForm::read(std::string_view line, Request& request) const {
   const char* at = line.data();
   const char* const end = at + line.size();
   size_t from = 0;
-  for (size_t i = 0; i < count_; ++i) {
-    at = skip(at, end, std::string_view(text_).substr(from, cuts_[i].end - from));
+  const std::string_view text = form_.text;
+  for (size_t i = 0; i < form_.count; ++i) {
+    const Cut& cut = form_.cuts[i];
+    at = skip(at, end, text.substr(from, cut.end - from));
     if (at == nullptr) return false;
-    from = cuts_[i].end;
-    if (cuts_[i].number == kWho) {
+    from = cut.end;
+    if (cut.number == kWho) {
       at = read_who(at, end, request);
     } else {
       uint64_t value = 0;
       at = parse(at, value);
-      if (!put_value(cuts_[i].number, value, request)) return false;
+      if (!put_value(cut.number, value, request)) return false;
     }
     if (at == nullptr) return false;
   }
-  return skip(at, end, std::string_view(text_).substr(from, size_ - from)) == end;
+  return skip(at, end, text.substr(from, form_.size - from)) == end;
 }
 
 std::optional<uint64_t> JsonForm::mark(std::string_view line) {

@@ -17,15 +17,17 @@ namespace iohops {
 // Whose a request is, as its line tells it: "pid":4242,"tid":4243,"comm":"postgres".
 class JsonWho {
  public:
-  // False: the name must be escaped, or is none of a thread.
-  bool set(const Request& request);
+  // False: the name must be escaped, or is none of a thread. `serial` is another one each time.
+  bool set(const Request& request, uint64_t serial);
   bool is(const Request& request) const {
     return request.tid == tid_ && request.id.pid == pid_ &&
            request.comm == std::string_view(comm_, comm_size_);
   }
   std::string_view text() const { return {text_, size_}; }
+  uint64_t serial() const { return serial_; }
 
  private:
+  uint64_t serial_ = 0;
   uint32_t pid_ = 0, tid_ = 0;
   uint32_t comm_size_ = 0, size_ = 0;
   char comm_[16] = {};
@@ -35,7 +37,7 @@ class JsonWho {
 class JsonForm {
  public:
   static constexpr size_t kLongest = 1500;         // bytes of a line that is cut
-  static constexpr size_t kRoom = kLongest + 300;  // that write() needs, numbers at their longest
+  static constexpr size_t kRoom = kLongest + 512;  // that write() needs, numbers at their longest
 
   // Cuts the line that JsonWriter made of `request` (or another program, in the same layout).
   // False: it cannot be cut.
@@ -71,36 +73,68 @@ class JsonForm {
   };
   struct Cut {
     Number number;
-    uint16_t end;  // of the piece before it, in text_
+    uint16_t end;  // of the piece before it, in the text
   };
 
-  static std::optional<uint64_t> value_of(Number number, const Request& request);
-  static bool put_value(Number number, uint64_t value, Request& request);
-
-  // The decimal digits of a number, to be put down by stores of the size by which they were made:
-  // wider loads would have to wait until these are in the cache.
-  struct Digits {
-    Digits() : Digits(0) {}
-    explicit Digits(uint64_t number);
-    char* put(char* at) const;
-    uint64_t first = 0, second = 0, third = 0;
-    uint32_t in_first = 0, size = 0;
+  // Text, with a number or a name behind each of its pieces but the last.
+  struct Pieces {
+    std::string text;  // one after the other, and some zeros
+    size_t size = 0;   // without the zeros
+    std::array<Cut, kNumbers> cuts{};
+    size_t count = 0;
+    void cut(Number number);
+    void end();
   };
-  // Those of numbers that hardly change from one line to the next.
+  // What is mostly that of the last line: a program goes on with what it does.
+  struct Steady {
+    uint64_t who = 0;  // JsonWho::serial
+    uint64_t requested = 0, result = 0;
+    uint32_t file = 0, fd = 0;
+    bool operator==(const Steady&) const = default;
+  };
+  // The digits of a number that hardly changes from one line to the next.
   struct Kept {
     uint64_t number = 0;
-    Digits digits;
-    const Digits& of(uint64_t now) {
-      if (now != number) *this = {now, Digits(now)};
-      return digits;
-    }
+    uint32_t size = 0;
+    char text[32] = {};
+    void set(uint64_t now);
+    char* put(char* at) const;
+  };
+  // The digits of times, which have all but the last eight in common with the one before, mostly.
+  // They are put down by stores of the size by which they were made: wider loads would have to wait
+  // for the cache.
+  class Clock {
+   public:
+    void set(uint64_t ns);
+    char* put(char* at) const;
+
+   private:
+    void turn(uint64_t ns);
+
+    uint64_t begin_ = 0;  // of the 10^8 ns in which the time lies
+    uint64_t low_ = 0;
+    uint32_t head_size_ = 0, size_ = 0;
+    char head_[24] = {};
   };
 
-  std::string text_;  // the pieces, one after the other, and some zeros
-  size_t size_ = 0;   // without the zeros
-  std::array<Cut, kNumbers> cuts_{};
-  size_t count_ = 0;
-  Kept pid_, fd_, file_, requested_, result_;
+  // Of which number it has the digits.
+  static constexpr Number source(Number number) {
+    return number == kBytes || number == kCopied ? kResult : number;
+  }
+  static std::optional<uint64_t> value_of(Number number, const Request& request);
+  static bool put_value(Number number, uint64_t value, Request& request);
+  static constexpr bool moves(Number number) {
+    return number == kSeq || number == kOffset || number == kStart || number == kDuration ||
+           number == kAt || number == kEnd;
+  }
+  void fill(const JsonWho& who);
+  char* put(const Pieces& pieces, const Request& request, const JsonWho& who, char* at) const;
+
+  Pieces form_;
+  Pieces filled_;  // the form, with what is steady filled in; nothing, unless it came twice
+  Steady steady_;  // of the last line
+  std::array<Kept, kNumbers> kept_;  // those that are steady
+  Clock start_, end_;                // of the line
 };
 
 }  // namespace iohops

@@ -28,6 +28,9 @@ struct BigId {
 
 namespace json_line {
 
+inline constexpr uint32_t kHundredMillion = 100'000'000;
+inline constexpr uint64_t kAsciiZeros = 0x3030303030303030;
+
 // Eight decimal digits, the first in the lowest byte, zeros in front: all at once instead of one
 // division after the other. Each step splits every number in the word in two by multiplying with a
 // reciprocal that is exact in its range.
@@ -37,6 +40,12 @@ inline uint64_t eight_digits(uint32_t number) {  // < 100,000,000
   const uint64_t twos = upper | (fours - upper * 100) << 16;
   const uint64_t tens = twos * 103 >> 10 & 0x000f'000f'000f'000f;  // / 10
   return tens | (twos - tens * 10) << 8;
+}
+
+// Of those; the last digit is written, whatever it is.
+inline int leading_zeros(uint64_t digits) {
+  static_assert(std::endian::native == std::endian::little, "the first digit is the lowest byte");
+  return std::countr_zero(digits | uint64_t{1} << 56) / 8;
 }
 
 }  // namespace json_line
@@ -87,27 +96,22 @@ class JsonLine {
   }
 
  private:
-  static constexpr uint32_t kHundredMillion = 100'000'000;
-  static constexpr uint64_t kAsciiZeros = 0x3030303030303030;
-  static constexpr uint64_t kLastDigit = uint64_t{1} << 56;  // is written, whatever it is
-
   // Bytes beyond the digits are overwritten by what comes next.
   static char* put_digits(char* at, uint64_t number) {
     if (number < 10) {  // most are
       *at = static_cast<char>('0' + number);
       return at + 1;
     }
+    using namespace json_line;
     if (number >= kHundredMillion) {
       at = put_digits(at, number / kHundredMillion);
-      return put_bytes(at, json_line::eight_digits(static_cast<uint32_t>(number % kHundredMillion)),
-                       0);
+      return put_bytes(at, eight_digits(static_cast<uint32_t>(number % kHundredMillion)), 0);
     }
-    const uint64_t digits = json_line::eight_digits(static_cast<uint32_t>(number));
-    return put_bytes(at, digits, std::countr_zero(digits | kLastDigit) / 8);
+    const uint64_t digits = eight_digits(static_cast<uint32_t>(number));
+    return put_bytes(at, digits, leading_zeros(digits));
   }
   static char* put_bytes(char* at, uint64_t digits, int skipped) {
-    static_assert(std::endian::native == std::endian::little, "the first digit is the lowest byte");
-    const uint64_t text = (digits | kAsciiZeros) >> (8 * skipped);
+    const uint64_t text = (digits | json_line::kAsciiZeros) >> (8 * skipped);
     std::memcpy(at, &text, 8);
     return at + 8 - skipped;
   }

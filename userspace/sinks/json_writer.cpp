@@ -250,7 +250,7 @@ bool JsonWriter::write_alike(const Request& request) {
 const JsonWho* JsonWriter::who(const Request& request) {
   if (who_.empty()) who_.resize(kThreads);
   JsonWho& known = who_[request.tid % kThreads];
-  return known.is(request) || known.set(request) ? &known : nullptr;
+  return known.is(request) || known.set(request, ++names_) ? &known : nullptr;
 }
 
 Status JsonWriter::request(const Request& request) {

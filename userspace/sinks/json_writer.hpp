@@ -70,6 +70,7 @@ class JsonWriter : public Sink {
   };
   std::vector<Alike> alike_;
   std::vector<JsonWho> who_;  // by thread, bounded
+  uint64_t names_ = 0;        // that were put there
   bool first_record_ = true;
   bool summarized_ = false;
 };
