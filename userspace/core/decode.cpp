@@ -69,28 +69,14 @@ Status check_request(Record record) {
 
 }  // namespace
 
-size_t claimed_size(Record bytes) {
-  if (bytes.size() < kHeaderBytes) return 0;
-  wire_header header;
-  std::memcpy(&header, bytes.data(), sizeof header);
-  return header.size;
-}
-
-Result<Record> next_record(Record& rest) {
+Error no_record(Record rest) {
   const size_t size = claimed_size(rest);
-  if (rest.size() < kHeaderBytes) {
+  if (rest.size() < kHeaderBytes)
     return damaged("a record header is cut short after " + std::to_string(rest.size()) + " bytes");
-  }
-  if (size < kHeaderBytes || size % 8 != 0) {
+  if (size < kHeaderBytes || size % 8 != 0)
     return damaged("a record claims a size of " + std::to_string(size) + " bytes");
-  }
-  if (size > rest.size()) {
-    return damaged("a record of " + std::to_string(size) + " bytes is cut short after " +
-                   std::to_string(rest.size()));
-  }
-  const Record record = rest.first(size);
-  rest = rest.subspan(size);
-  return record;
+  return damaged("a record of " + std::to_string(size) + " bytes is cut short after " +
+                 std::to_string(rest.size()));
 }
 
 Status check_record(Record record) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -17,16 +16,31 @@ namespace iohops {
 // One record with its header, 8-byte aligned, as it came from a ring or a raw recording.
 using Record = std::span<const std::byte>;
 
+// The bytes that a record claims to have, 0 if `bytes` is too short to hold a header.
+inline size_t claimed_size(Record bytes) {
+  if (bytes.size() < sizeof(wire_header)) return 0;
+  wire_header header;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  return header.size;
+}
+
+Error no_record(Record rest);  // why not
+
 // Takes the first record off `rest` after checking its size field against what is there. Errors are
 // kDamaged. Its contents are not checked yet: check_record() does that.
-Result<Record> next_record(Record& rest);
-
-// The bytes that a record claims to have, 0 if `bytes` is too short to hold a header.
-size_t claimed_size(Record bytes);
+inline Result<Record> next_record(Record& rest) {
+  const size_t size = claimed_size(rest);
+  if (size < sizeof(wire_header) || size % 8 != 0 || size > rest.size()) return no_record(rest);
+  const Record record = rest.first(size);
+  rest = rest.subspan(size);
+  return record;
+}
 
 // The bytes of a struct wire_same of this kind, with its words.
 inline size_t same_bytes(uint16_t kind) {
-  return sizeof(wire_same) + sizeof(uint64_t) * static_cast<size_t>(std::popcount(kind & unsigned{WIRE_SAME_WORDS}));
+  const unsigned words = ((kind & WIRE_SAME_BUFFER) != 0) + ((kind & WIRE_SAME_REQUESTED) != 0) +
+                         ((kind & WIRE_SAME_RESULT) != 0);
+  return sizeof(wire_same) + sizeof(uint64_t) * words;
 }
 
 // Whether the contents of a record of a known kind can be read: its fixed part is there, and what
