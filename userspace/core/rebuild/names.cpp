@@ -49,12 +49,10 @@ std::string path_of(const wire_file& record) {
 }
 
 Names::ProcessState& Names::process_state(uint32_t tgid) {
-  if (last_process_ != kNone32 && last_tgid_ == tgid) return processes_[last_process_];
   const uint32_t* known = process_index_.find(tgid);
   uint32_t index = known != nullptr ? *known : kNone32;
   if (index == kNone32) {
     index = static_cast<uint32_t>(processes_.size());
-    process_index_.find(last_tgid_);  // has been asked for all the time
     process_index_.add(tgid, index, [&](uint64_t, uint32_t gone) {
       first_seq_ = std::max(first_seq_, processes_[gone].next_seq);
       index = gone;
@@ -65,14 +63,13 @@ Names::ProcessState& Names::process_state(uint32_t tgid) {
     processes_[index].next_seq = first_seq_;
     processes_[index].process.pid = tgid;
   }
-  last_tgid_ = tgid;
-  last_process_ = index;
   return processes_[index];
 }
 
-Names::ThreadState& Names::thread_state(uint32_t tid) {
-  ThreadState* known = threads_.find(tid);
-  return known != nullptr ? *known : threads_.add(tid, {}, [](uint64_t, const ThreadState&) {});
+void Names::name_thread(uint32_t tid, const char (&comm)[WIRE_COMM_BYTES]) {
+  ThreadState* thread = threads_.find(tid);
+  if (thread == nullptr) thread = &threads_.add(tid, {}, [](uint64_t, const ThreadState&) {});
+  thread->comm_size = text_of(comm, sizeof comm).copy(thread->comm, sizeof thread->comm);
 }
 
 // One name of the file less.
@@ -110,7 +107,7 @@ Status Names::process(const wire_process& record) {
   process.ns_pid = record.ns_tgid;
   process.parent = record.parent;
   process.comm = text_of(record.comm, sizeof record.comm);
-  std::memcpy(thread_state(record.tgid).comm, record.comm, sizeof record.comm);
+  name_thread(record.tgid, record.comm);
   return sink_.process(process);
 }
 
@@ -122,12 +119,12 @@ Status Names::process_exit(const wire_process_exit& record) {
 }
 
 void Names::thread(const wire_thread& record) {
-  std::memcpy(thread_state(record.tid).comm, record.comm, sizeof record.comm);
+  name_thread(record.tid, record.comm);
 }
 
 std::string_view Names::comm(uint32_t tgid, uint32_t tid) {
   const ThreadState* thread = threads_.find(tid);
-  if (thread != nullptr) return text_of(thread->comm, sizeof thread->comm);
+  if (thread != nullptr) return {thread->comm, thread->comm_size};
   return process_state(tgid).process.comm;
 }
 

@@ -71,6 +71,7 @@ class Names {
   };
   struct ThreadState {
     char comm[WIRE_COMM_BYTES] = {};
+    size_t comm_size = 0;
   };
   // An anonymous inode is shared by all of its kind: only the name tells them apart. A file of an overlay is another
   // one once it has been copied up to another file system.
@@ -85,7 +86,7 @@ class Names {
   };
 
   ProcessState& process_state(uint32_t tgid);
-  ThreadState& thread_state(uint32_t tid);
+  void name_thread(uint32_t tid, const char (&comm)[WIRE_COMM_BYTES]);
   void point(uint32_t alias, uint32_t index);
   void release_alias(uint32_t index);
   uint64_t since_start(uint64_t ns) const { return ns > start_ns_ ? ns - start_ns_ : 0; }
@@ -95,8 +96,6 @@ class Names {
   RecentMap<uint64_t, uint32_t> process_index_;
   std::vector<ProcessState> processes_;
   uint64_t first_seq_ = 1;  // of a process that is new: beyond those of all that were forgotten
-  uint32_t last_tgid_ = 0;
-  uint32_t last_process_ = kNone32;
   RecentMap<uint64_t, ThreadState> threads_;
   RecentMap<uint64_t, uint32_t> aliases_;
   FlatMap<Identity, uint32_t> identities_;
