@@ -90,7 +90,8 @@ void Relays::erase(Process& process, size_t place) {
 void Relays::filled(const RelayEnd& end) {
   Process& all = process(end.id.pid);
   const bool counts = bytes_of(end.memory) >= kSmallest;
-  for (size_t i = 0; i < all.memory.size();) {
+  const bool again = all.latest < all.memory.size() && all.memory[all.latest] == end.memory;
+  for (size_t i = again ? all.latest : 0; i < all.memory.size();) {
     if (counts && all.memory[i] == end.memory) {  // then no other one overlaps
       if (all.buffers[i].has_candidates) drop(all.buffers[i].serial);
       return fill(all, i, end);
