@@ -48,9 +48,8 @@ Status Spool::append(Record record) {
   if (filling_.size() + words > kChunkWords) {
     if (Status handed = hand_over(); !handed) return handed;
   }
-  const size_t at = filling_.size();
-  filling_.resize(at + words);
-  std::memcpy(filling_.data() + at, record.data(), words * 8);
+  const auto* first = reinterpret_cast<const uint64_t*>(record.data());
+  filling_.insert(filling_.end(), first, first + words);
   return {};
 }
 
