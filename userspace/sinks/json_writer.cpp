@@ -68,6 +68,7 @@ namespace {
 
 // More than the fixed members and numbers of any record or hop take; names come on top.
 constexpr size_t kRecordRoom = 1024;
+constexpr size_t kNewlineRoom = 16;
 constexpr size_t kShortName = kRecordRoom / 2;
 constexpr size_t kEscapedNames = 4096;
 constexpr size_t kThreads = 1024;
@@ -87,7 +88,7 @@ JsonWriter::Buffer& JsonWriter::begin_record() {
 }
 
 Status JsonWriter::end_record() {
-  if (form_ == Form::kLines) buffer_->put("\n");
+  if (form_ == Form::kLines) buffer_->done(line(kNewlineRoom) << "\n");
   return buffer_->status();
 }
 
