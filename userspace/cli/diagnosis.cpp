@@ -16,6 +16,7 @@ void try_programs(Diagnosis& diagnosis) {
   SessionOptions options;
   options.all = true;  // never armed: nothing is recorded
   options.ring_bytes = 4096;
+  options.devices = diagnosis.devices;
   const auto begin = std::chrono::steady_clock::now();
   Result<std::unique_ptr<Session>> session = Session::load(options, diagnosis.plan);
   if (!session) {

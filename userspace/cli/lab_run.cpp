@@ -21,6 +21,7 @@
 #include "core/lab/paths.hpp"
 #include "core/lab/proofs.hpp"
 #include "sinks/lab.hpp"
+#include "system/devices.hpp"
 #include "system/features.hpp"
 #include "system/lab/runner.hpp"
 #include "system/privileges.hpp"
@@ -58,6 +59,7 @@ class Lab {
   std::optional<lab::Runner> runner_;
   std::optional<SignalFd> signals_;
   Plan plan_;
+  std::vector<BlockDevice> devices_;
   Header header_;
   std::unique_ptr<Session> session_;
   std::unique_ptr<Spool> spool_;
@@ -75,6 +77,7 @@ Status Lab::load() {
   SessionOptions session;
   session.pids = {runner_->pid()};
   session.follow = true;
+  session.devices = devices_ = list_block_devices();
   Result<std::unique_ptr<Session>> loaded = Session::load(session, plan_);
   if (!loaded) return loaded.error();
   session_ = std::move(*loaded);
@@ -226,7 +229,7 @@ Result<int> Lab::run() {
   if (!signals) return signals.error();
   signals_.emplace(std::move(*signals));
   header_ = trace_header(options_.common.command_line, "command", {{runner_->pid(), "iohops-lab"}},
-                         plan_);
+                         plan_, devices_);
   spool_ = std::make_unique<Spool>(kSpoolMemory, "/var/tmp");
   spool_->open_file();
   auto maps_answer = [this] { return session_->maps_answer(); };

@@ -67,6 +67,7 @@ class Recording {
   std::optional<SignalFd> signals_;
   Plan plan_;
   EarlyFilter filter_;
+  std::vector<BlockDevice> devices_;
   Header header_;
   std::unique_ptr<ByteWriter> json_file_, raw_file_;
   std::unique_ptr<JsonWriter> json_;
@@ -141,7 +142,8 @@ Status Recording::load() {
   session.follow = options_.target.follow;
   session.ring_bytes = options_.ring_bytes;
   session.own_files = own_files(options_);
-  session.filter = filter_ = early_filter(options_.filter, model_devices(list_block_devices()));
+  session.devices = devices_ = list_block_devices();
+  session.filter = filter_ = early_filter(options_.filter, model_devices(devices_));
   for (const TargetProcess& target : targets_) session.pids.push_back(target.pid);
   if (child_) session.pids.push_back(child_->pid());
   session.from_exec = child_.has_value();
@@ -180,7 +182,7 @@ std::vector<Target> named(const std::vector<TargetProcess>& processes, const Chi
 Status Recording::begin() {
   header_ =
       trace_header(options_.common.command_line, options_.target.scope(),
-                   named(targets_, child_ ? &*child_ : nullptr, options_.target.command), plan_);
+                   named(targets_, child_ ? &*child_ : nullptr, options_.target.command), plan_, devices_);
   const char* directory = std::getenv("TMPDIR");
   spool_ = std::make_unique<Spool>(kSpoolMemory, directory ? directory : "/var/tmp");
   spool_->open_file();

@@ -77,6 +77,7 @@ class Top {
   std::optional<FatalSignalGuard> guard_;  // before the screen
   std::unique_ptr<TopScreen> screen_;
   std::unique_ptr<ByteWriter> rows_;
+  std::vector<Device> devices_;
   std::unique_ptr<Session> session_;
   TopModel model_;
   std::optional<TopNames> names_;
@@ -117,6 +118,8 @@ Status Top::load() {
   session.all = options_.target.all;
   session.follow = options_.target.follow;
   session.tally = true;
+  session.devices = list_block_devices();
+  devices_ = model_devices(session.devices);
   session.filter = early_filter({.ops = options_.filter.ops}, {});  // the rest when rows are shown
   for (const TargetProcess& target : targets_) session.pids.push_back(target.pid);
   if (child_) session.pids.push_back(child_->pid());
@@ -249,13 +252,12 @@ Result<int> Top::run() {
       std::chrono::duration_cast<std::chrono::milliseconds>(nanoseconds(options_.interval_ns)));
   if (const auto column = parse_top_column(options_.sort))
     model_.sort_by(*column, *column == TopColumn::kPid || *column == TopColumn::kName);
-  const std::vector<Device> devices = model_devices(list_block_devices());
   auto maps_answer = [this] { return session_->maps_answer(); };
   if (Status given = give_up_privileges(maps_answer); !given) return given.error();
   const uint64_t start_ns = session_->arm();
   for (const TargetProcess& target : targets_)
     if (has_ended(target)) session_->drop_target(target.pid);
-  names_.emplace(options_.filter, devices, start_ns, model_);
+  names_.emplace(options_.filter, devices_, start_ns, model_);
   sampled_ = Clock::now();
   cpu_before_ = own_cpu();
   if (screen_) screen_->draw(model_);

@@ -2,15 +2,14 @@
 
 #include <algorithm>
 
-#include "system/devices.hpp"
 #include "system/host.hpp"
 
 namespace iohops {
 
 Header trace_header(const std::vector<std::string>& command_line, std::string scope,
-                    std::vector<Target> targets, const Plan& plan) {
+                    std::vector<Target> targets, const Plan& plan,
+                    const std::vector<BlockDevice>& devices) {
   const Host host = read_host();
-  const std::vector<BlockDevice> devices = list_block_devices();
   const auto mapped = std::find_if(devices.begin(), devices.end(),
                                    [](const BlockDevice& d) { return d.device.dma && d.dma_api; });
   const auto unmapped = std::find_if(devices.begin(), devices.end(), [](const BlockDevice& d) {

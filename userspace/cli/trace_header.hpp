@@ -6,10 +6,12 @@
 
 #include "core/model/model.hpp"
 #include "core/plan.hpp"
+#include "system/devices.hpp"
 
 namespace iohops {
 
 Header trace_header(const std::vector<std::string>& command_line, std::string scope,
-                    std::vector<Target> targets, const Plan& plan);
+                    std::vector<Target> targets, const Plan& plan,
+                    const std::vector<BlockDevice>& devices);
 
 }  // namespace iohops

@@ -17,7 +17,6 @@
 #include "core/ops.hpp"
 #include "iohops.skel.h"
 #include "system/copy_check.hpp"
-#include "system/devices.hpp"
 #include "system/host.hpp"
 #include "system/load_log.hpp"
 #include "system/page_array.hpp"
@@ -164,8 +163,7 @@ void choose_programs(iohops_bpf& skeleton, const Plan& plan) {
   }
 }
 
-bool any_device_uses_dma_layer() {
-  const std::vector<BlockDevice> devices = list_block_devices();
+bool any_uses_dma_layer(const std::vector<BlockDevice>& devices) {
   return std::any_of(devices.begin(), devices.end(),
                      [](const BlockDevice& block) { return block.device.dma && block.dma_api; });
 }
@@ -201,7 +199,7 @@ Result<std::unique_ptr<Session>> Session::load(const SessionOptions& options, Pl
   }
   std::unique_ptr<Session> session(new Session);
   session->options_ = options;
-  if (!any_device_uses_dma_layer()) plan.leave_dma_out();
+  if (!any_uses_dma_layer(options.devices)) plan.leave_dma_out();
   if (options.filter.wants_op && !options.filter.wants_op(op_name(WIRE_OP_PAGE_FAULT)))
     plan.leave_page_faults_out();
   if (options.tally) plan.leave_copies_out("");  // top derives them: it must cost less

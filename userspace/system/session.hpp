@@ -15,6 +15,7 @@
 #include "core/filter.hpp"
 #include "core/plan.hpp"
 #include "core/result.hpp"
+#include "system/devices.hpp"
 #include "system/ring.hpp"
 #include "system/word_ring.hpp"
 
@@ -33,6 +34,7 @@ struct SessionOptions {
   std::optional<uint64_t> ring_bytes;  // of one ring; unset: 8 MiB, less with many CPUs
   std::vector<std::pair<uint32_t, uint64_t>> own_files;  // (kernel dev_t, inode) never traced
   EarlyFilter filter;
+  std::vector<BlockDevice> devices;  // all of this machine
   std::vector<std::string> libraries;  // C libraries whose streams are watched
 };
 
