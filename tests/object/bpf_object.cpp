@@ -2,9 +2,13 @@
 
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <linux/bpf.h>
 
 #include <cstdio>
 #include <cstring>
+#include <fstream>
+#include <iterator>
+#include <span>
 #include <string_view>
 
 #include "iohops.skel.h"
@@ -49,16 +53,26 @@ bpf_map* find_rodata(bpf_object* object) {
 
 }  // namespace
 
-BpfObject::BpfObject(const std::string& path) {
+BpfObject::BpfObject(const std::string& path, Types types) {
   libbpf_set_print(remember);
-  if (!path.empty()) {
-    object_ = bpf_object__open_file(path.c_str(), nullptr);
-    return;
+  std::string elf;
+  if (path.empty()) {
+    size_t bytes = 0;
+    const void* carried = iohops_bpf__elf_bytes(&bytes);
+    elf.assign(static_cast<const char*>(carried), bytes);
+  } else {
+    std::ifstream file(path, std::ios::binary);
+    elf.assign(std::istreambuf_iterator<char>(file), {});
   }
-  size_t bytes = 0;
-  const void* carried = iohops_bpf__elf_bytes(&bytes);
-  LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "iohops_bpf");
-  object_ = bpf_object__open_mem(carried, bytes, &options);
+  const Result<KernelTypes> kernel = KernelTypes::read();
+  if (types == Types::kExtract && kernel) {
+    auto extract = TypesFile::create(*kernel, std::as_bytes(std::span(elf)));
+    if (!extract) return;
+    types_ = std::move(*extract);
+  }
+  LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "iohops_bpf",
+              .btf_custom_path = types_ ? types_->path() : nullptr);
+  object_ = bpf_object__open_mem(elf.data(), elf.size(), &options);
 }
 
 BpfObject::~BpfObject() { bpf_object__close(object_); }
@@ -104,6 +118,17 @@ std::map<std::string, Outcome> BpfObject::load(const std::vector<std::string>& w
       std::sscanf(processed, "processed %u insns", &outcome.instructions);
   }
   return outcomes;
+}
+
+std::vector<bpf_insn> BpfObject::instructions(const std::string& name) const {
+  const bpf_program* program = bpf_object__find_program_by_name(object_, name.c_str());
+  if (program == nullptr) return {};
+  const bpf_insn* first = bpf_program__insns(program);
+  std::vector<bpf_insn> code(first, first + bpf_program__insn_cnt(program));
+  for (bpf_insn& instruction : code)
+    if (instruction.code == (BPF_LD | BPF_IMM | BPF_DW) && instruction.src_reg != 0)
+      instruction.imm = 0;
+  return code;
 }
 
 }  // namespace iohops

@@ -3,9 +3,13 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "system/type_extract.hpp"
+
+struct bpf_insn;
 struct bpf_object;
 
 namespace iohops {
@@ -27,8 +31,10 @@ struct Outcome {
 
 class BpfObject {
  public:
+  // How libbpf is to look for the kernel's types.
+  enum class Types { kExtract, kAll };
   // An object file, or, for an empty path, the object that iohops carries.
-  explicit BpfObject(const std::string& path);
+  explicit BpfObject(const std::string& path, Types types = Types::kExtract);
   ~BpfObject();
   BpfObject(const BpfObject&) = delete;
   BpfObject& operator=(const BpfObject&) = delete;
@@ -43,9 +49,12 @@ class BpfObject {
   }
   // Loads these programs together and nothing else; usable once.
   std::map<std::string, Outcome> load(const std::vector<std::string>& wanted);
+  // Of a program that was loaded, as the kernel got them, but for the numbers of maps.
+  std::vector<bpf_insn> instructions(const std::string& program) const;
 
  private:
   bool set_bytes(const char* name, const void* value, size_t bytes);
+  std::optional<TypesFile> types_;
   bpf_object* object_ = nullptr;
 };
 

@@ -11,6 +11,7 @@
 // Sees the object, the table of programs and the kernel's features; no record, no session.
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <linux/bpf.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -56,10 +57,7 @@ std::string last_lines(const std::string& text, size_t count) {
   return at == std::string::npos || at == 0 ? text : text.substr(at + 1);
 }
 
-std::map<std::string, Outcome> load(const std::string& path, const std::vector<std::string>& wanted,
-                                    const Knobs& knobs, const Features& features) {
-  BpfObject object(path);
-  if (!object.opened()) return {};
+bool set_knobs(BpfObject& object, const Knobs& knobs, const Features& features) {
   const auto has = [&](const char* helper) { return features.helpers.contains(helper); };
   const bool known = object.set("scope", knobs.scope) && object.set("follow", knobs.follow) &&
                      object.set("tally", knobs.tally) && object.set("light", knobs.light) &&
@@ -71,7 +69,39 @@ std::map<std::string, Outcome> load(const std::string& path, const std::vector<s
                      object.set("word_mask", knobs.scope == 1 ? 0u : 511u) &&
                      object.set("can_hold", has("bpf_preempt_disable"));
   if (!known) std::printf("@ failed the knobs of the object are those of bpf/state.h\n");
+  return known;
+}
+
+std::map<std::string, Outcome> load(const std::string& path, const std::vector<std::string>& wanted,
+                                    const Knobs& knobs, const Features& features) {
+  BpfObject object(path);
+  if (!object.opened() || !set_knobs(object, knobs, features)) return {};
   return object.load(wanted);
+}
+
+void say(const char* outcome, const std::string& name, const std::string& detail) {
+  std::printf("@ %s %s\n%s%s", outcome, name.c_str(), detail.c_str(), detail.empty() ? "" : "\n");
+}
+
+// Relocations must come out the same however libbpf looks for types.
+void compare_relocations(const std::string& path, const std::vector<std::string>& wanted,
+                         const Features& features) {
+  BpfObject quick(path, BpfObject::Types::kExtract), slow(path, BpfObject::Types::kAll);
+  std::string wrong;
+  for (BpfObject* object : {&quick, &slow}) {
+    if (!object->opened() || !set_knobs(*object, kKnobs[2], features))
+      wrong = "it cannot be set up\n";
+    object->load(wanted);
+  }
+  for (const std::string& name : wanted) {
+    const auto one = quick.instructions(name), other = slow.instructions(name);
+    const auto same = [](const bpf_insn& a, const bpf_insn& b) {
+      return std::memcmp(&a, &b, sizeof a) == 0;
+    };
+    if (one.empty() || !std::equal(one.begin(), one.end(), other.begin(), other.end(), same))
+      wrong += name + "'s instructions differ\n";
+  }
+  say(wrong.empty() ? "passed" : "failed", "the extract of types relocates as all types do", wrong);
 }
 
 // All at once, and each by itself only where that fails, to say which.
@@ -83,10 +113,6 @@ std::map<std::string, Outcome> load_each(const std::string& path,
   std::map<std::string, Outcome> single;
   for (const std::string& name : wanted) single.merge(load(path, {name}, knobs, features));
   return single;
-}
-
-void say(const char* outcome, const std::string& name, const std::string& detail) {
-  std::printf("@ %s %s\n%s%s", outcome, name.c_str(), detail.c_str(), detail.empty() ? "" : "\n");
 }
 
 // A program that the table does not name would never be loaded, silently.
@@ -152,6 +178,7 @@ int load_all(const Options& options) {
     else if (!options.measure)
       say("skipped", p.program, "this kernel: " + p.reason);
   }
+  if (!options.measure) compare_relocations(options.object, wanted, *features);
   std::map<std::string, ByKnobs> outcomes;
   for (const Knobs& knobs : kKnobs)
     for (auto& [name, outcome] : load_each(options.object, wanted, knobs, *features))

@@ -8,15 +8,35 @@
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "system/unique_fd.hpp"
 
 namespace iohops {
 namespace {
 
-constexpr const char* kPath = "/sys/kernel/btf/vmlinux";
+constexpr const char* kFolder = "/sys/kernel/btf/";
 
-// Bytes that follow the head of a type. Documentation/bpf/btf.rst
+// The kernel gives a page a call.
+bool read_all(int fd, std::vector<std::byte>& into) {
+  size_t at = 0;
+  while (at < into.size()) {
+    const ssize_t got = ::read(fd, &into[at], into.size() - at);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    at += static_cast<size_t>(got);
+  }
+  return at == into.size();
+}
+
+Error unreadable(const std::string& path, const char* why) {
+  return {ErrorKind::kRuntime, path + ": " + why};
+}
+
+constexpr const char* kDamaged = "it is not what its head says (damaged)";
+
+}  // namespace
+
 size_t tail_of(const btf_type* type) {
   const size_t count = btf_vlen(type);
   switch (btf_kind(type)) {
@@ -44,22 +64,6 @@ size_t tail_of(const btf_type* type) {
   }
 }
 
-// The kernel gives a page a call.
-bool read_all(int fd, std::vector<std::byte>& into) {
-  size_t at = 0;
-  while (at < into.size()) {
-    const ssize_t got = ::read(fd, &into[at], into.size() - at);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) break;
-    at += static_cast<size_t>(got);
-  }
-  return at == into.size();
-}
-
-Error unreadable(const char* why) { return {ErrorKind::kRuntime, std::string(kPath) + ": " + why}; }
-
-}  // namespace
-
 void KernelTypes::Unmap::operator()(void* memory) const { munmap(memory, bytes); }
 
 bool KernelTypes::index(const std::byte* data, size_t bytes) {
@@ -75,7 +79,7 @@ bool KernelTypes::index(const std::byte* data, size_t bytes) {
             header->str_len};
   if (names_.back() != '\0') return false;
   types_.reserve(header->type_len / 32);
-  types_.push_back(nullptr);
+  if (!base_) types_.push_back(nullptr);
   while (static_cast<size_t>(end - at) >= sizeof(btf_type)) {
     const auto* type = reinterpret_cast<const btf_type*>(at);
     const size_t size = sizeof *type + tail_of(type);
@@ -86,12 +90,13 @@ bool KernelTypes::index(const std::byte* data, size_t bytes) {
   return at == end;
 }
 
-Result<KernelTypes> KernelTypes::read() {
-  const UniqueFd file(open(kPath, O_RDONLY | O_CLOEXEC));
+Result<KernelTypes> KernelTypes::open(const std::string& path, const KernelTypes* base) {
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat facts {};
-  if (!file || fstat(file.get(), &facts) != 0) return unreadable(std::strerror(errno));
+  if (!file || fstat(file.get(), &facts) != 0) return unreadable(path, std::strerror(errno));
   const auto bytes = static_cast<size_t>(facts.st_size);
   KernelTypes types;
+  types.base_ = base;
   const std::byte* data = nullptr;
   void* mapping = mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE, file.get(), 0);
   if (mapping != MAP_FAILED) {
@@ -99,10 +104,24 @@ Result<KernelTypes> KernelTypes::read() {
     data = static_cast<const std::byte*>(mapping);
   } else {
     types.copy_.resize(bytes);
-    if (!read_all(file.get(), types.copy_)) return unreadable("it cannot be read to its end");
+    if (!read_all(file.get(), types.copy_)) return unreadable(path, "it cannot be read to its end");
     data = types.copy_.data();
   }
-  if (!types.index(data, bytes)) return unreadable("it is not what its head says (damaged)");
+  if (!types.index(data, bytes)) return unreadable(path, kDamaged);
+  return types;
+}
+
+Result<KernelTypes> KernelTypes::read() { return open(std::string(kFolder) + "vmlinux", nullptr); }
+
+Result<KernelTypes> KernelTypes::read_module(const std::string& module, const KernelTypes& kernel) {
+  return open(kFolder + module, &kernel);
+}
+
+Result<KernelTypes> KernelTypes::parse(std::vector<std::byte> image, const KernelTypes* kernel) {
+  KernelTypes types;
+  types.base_ = kernel;
+  types.copy_ = std::move(image);
+  if (!types.index(types.copy_.data(), types.copy_.size())) return unreadable("BTF", kDamaged);
   return types;
 }
 

@@ -23,6 +23,7 @@
 #include "system/page_faults.hpp"
 #include "system/ring_set.hpp"
 #include "system/syscalls.hpp"
+#include "system/type_extract.hpp"
 
 namespace iohops {
 namespace {
@@ -156,6 +157,22 @@ Attach attach_of(std::string_view program) {
   return spec != nullptr ? spec->attach : Attach::kTracepoint;
 }
 
+// Without it libbpf looks among all types, to the same end.
+std::optional<TypesFile> types_for_object() {
+  const Result<KernelTypes> kernel = KernelTypes::read();
+  if (!kernel) return std::nullopt;
+  size_t bytes = 0;
+  const auto* elf = static_cast<const std::byte*>(iohops_bpf__elf_bytes(&bytes));
+  Result<TypesFile> file = TypesFile::create(*kernel, {elf, bytes});
+  if (!file) return std::nullopt;
+  return std::move(*file);
+}
+
+iohops_bpf* open_object(const std::optional<TypesFile>& types) {
+  LIBBPF_OPTS(bpf_object_open_opts, how, .btf_custom_path = types ? types->path() : nullptr);
+  return iohops_bpf__open_opts(&how);
+}
+
 void choose_programs(iohops_bpf& skeleton, const Plan& plan) {
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, skeleton.obj) {
@@ -205,10 +222,11 @@ Result<std::unique_ptr<Session>> Session::load(const SessionOptions& options, Pl
   if (options.tally) plan.leave_copies_out("");  // top derives them: it must cost less
   auto rings = RingSet::create(kRings, options.ring_bytes.value_or(default_ring_bytes()));
   if (!rings) return rings.error();
+  const std::optional<TypesFile> types = types_for_object();
   // One refused program fails the whole object: leave it out and try again.
   for (;;) {
     begin_load_log();
-    session->skeleton_.reset(iohops_bpf__open());
+    session->skeleton_.reset(open_object(types));
     if (!session->skeleton_) return cannot_load(errno);
     set_knobs(*session->skeleton_, options, plan);
     choose_programs(*session->skeleton_, plan);
