@@ -7,20 +7,20 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <optional>
 #include <span>
 #include <string_view>
 
 #include "core/ops.hpp"
 #include "iohops.skel.h"
-#include "system/copy_check.hpp"
 #include "system/host.hpp"
 #include "system/load_log.hpp"
 #include "system/page_array.hpp"
-#include "system/page_faults.hpp"
 #include "system/ring_set.hpp"
 #include "system/syscalls.hpp"
 #include "system/type_extract.hpp"
@@ -145,18 +145,6 @@ void set_knobs(iohops_bpf& skeleton, const SessionOptions& options, const Plan& 
   }
 }
 
-const ProgramSpec* spec_of(std::string_view program) {
-  const auto table = program_table();
-  const auto found = std::find_if(table.begin(), table.end(),
-                                  [&](const ProgramSpec& spec) { return spec.program == program; });
-  return found == table.end() ? nullptr : &*found;
-}
-
-Attach attach_of(std::string_view program) {
-  const ProgramSpec* spec = spec_of(program);
-  return spec != nullptr ? spec->attach : Attach::kTracepoint;
-}
-
 // Without it libbpf looks among all types, to the same end.
 std::optional<TypesFile> types_for_object() {
   const Result<KernelTypes> kernel = KernelTypes::read();
@@ -263,99 +251,6 @@ Status Session::map_word_rings() {
   return {};
 }
 
-Status Session::attach(Plan& plan) {
-  // Ends of life first, beginnings last: what is seen to begin is seen to end.
-  static constexpr std::string_view kOrder[] = {"sched_exit", "block_complete", "block_bio_done",
-                                                "syscall_exit", "sched_switch"};
-  static constexpr std::string_view kLast = "syscall_enter";
-  std::vector<bpf_program*> programs;
-  bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, skeleton_->obj) {
-    const auto type = bpf_program__type(program);
-    const bool attachable = type == BPF_PROG_TYPE_TRACING || type == BPF_PROG_TYPE_KPROBE ||
-                            type == BPF_PROG_TYPE_PERF_EVENT;
-    if (attachable && plan.enabled(bpf_program__name(program))) programs.push_back(program);
-  }
-  auto rank = [](bpf_program* p) {
-    const std::string_view name = bpf_program__name(p);
-    const auto* found = std::find(std::begin(kOrder), std::end(kOrder), name);
-    return name.starts_with(kLast) ? std::size(kOrder) + 1
-                                   : static_cast<size_t>(found - std::begin(kOrder));
-  };
-  std::stable_sort(programs.begin(), programs.end(),
-                   [&](bpf_program* a, bpf_program* b) { return rank(a) < rank(b); });
-  for (bpf_program* each : programs) {
-    if (bpf_program__type(each) == BPF_PROG_TYPE_PERF_EVENT) {
-      attach_page_faults(each, plan);
-      continue;
-    }
-    if (of_library(attach_of(bpf_program__name(each)))) {
-      attach_streams(each, plan);
-      continue;
-    }
-    bpf_link* link = bpf_program__attach(each);
-    if (link) {
-      links_.emplace_back(bpf_program__name(each), link);
-      continue;
-    }
-    plan.disable(bpf_program__name(each), fmt::format("attach refused: {}", std::strerror(errno)));
-    if (!plan.possible()) {
-      return Error{ErrorKind::kKernel, fmt::format("cannot attach {}: {}", bpf_program__name(each),
-                                                   std::strerror(errno))};
-    }
-  }
-  if (plan.measures_copies())
-    check_copies(plan);
-  else
-    plan.measured = {};
-  return {};
-}
-
-void Session::attach_page_faults(const bpf_program* program, Plan& plan) {
-  const std::string name = bpf_program__name(program);
-  Result<Links> links = attach_to_page_faults(program);
-  if (!links) return plan.disable(name, "attach refused: " + links.error().message);
-  for (auto& link : *links) links_.emplace_back(name, link.release());
-}
-
-void Session::attach_streams(const bpf_program* program, Plan& plan) {
-  const ProgramSpec* spec = spec_of(bpf_program__name(program));
-  for (const std::string& library : options_.libraries) {
-    std::string_view rest = spec->tracepoint;
-    while (!rest.empty()) {
-      const std::string function(rest.substr(0, rest.find(',')));
-      rest.remove_prefix(std::min(rest.size(), function.size() + 1));
-      LIBBPF_OPTS(bpf_uprobe_opts, how, .retprobe = spec->attach == Attach::kUretprobe,
-                  .func_name = function.c_str());
-      bpf_link* link = bpf_program__attach_uprobe_opts(program, -1, library.c_str(), 0, &how);
-      if (!link)
-        return plan.disable(spec->program, fmt::format("{} of {} cannot be probed: {}", function,
-                                                       library, std::strerror(errno)));
-      links_.emplace_back(spec->program, link);
-    }
-  }
-}
-
-// Some of the copy functions call each other: which ones to count is seen by what they count of I/O
-// that is known.
-void Session::check_copies(Plan& plan) {
-  auto& state = *skeleton_->bss;
-  std::atomic_ref(state.copy_check_tid)
-      .store(static_cast<uint32_t>(gettid()), std::memory_order_release);
-  const Result<CopyObservations> seen = observe_copies([&state] {
-    std::array<uint64_t, WIRE_COPY_HOOKS> counters{};
-    for (size_t i = 0; i < counters.size(); ++i)
-      counters[i] = std::atomic_ref(state.copy_seen[i]).load(std::memory_order_acquire);
-    return counters;
-  });
-  std::atomic_ref(state.copy_check_tid).store(0, std::memory_order_release);
-  if (seen)
-    plan.choose_copies(choose_copy_hooks(*seen, kCopyCheckBytes));
-  else
-    plan.leave_copies_out("the hooks could not be checked: " + seen.error().message);
-  std::erase_if(links_, [&](const auto& link) { return !plan.enabled(link.first); });
-}
-
 uint64_t Session::arm() {
   auto& state = *skeleton_->bss;
   timespec now{};
@@ -428,61 +323,6 @@ bool Session::maps_answer() const {
          errno != EPERM;
 }
 
-KernelCounters Session::counters() const {
-  // struct cpu_state of bpf/state.h, once for each possible CPU
-  struct CpuState {
-    uint64_t losses[WIRE_LOSS_CAUSES], next_transfer, next_file;
-    uint64_t who;
-  };
-  std::vector<CpuState> cpus(static_cast<size_t>(std::max(1, libbpf_num_possible_cpus())));
-  KernelCounters sum;
-  const uint32_t zero = 0;
-  if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.cpu_states), &zero, cpus.data())) return sum;
-  for (const CpuState& cpu : cpus) {
-    for (size_t i = 0; i < sum.losses.size(); i++) sum.losses[i] += cpu.losses[i];
-  }
-  sum.losses[WIRE_LOSS_RECURSION] += recursion_misses();
-  return sum;
-}
-
-namespace {
-
-template <typename F>
-void for_each_info(const bpf_object* object, F&& f) {
-  bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, object) {
-    bpf_prog_info info{};
-    uint32_t bytes = sizeof info;
-    const int fd = bpf_program__fd(program);
-    if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &bytes) == 0)
-      f(std::string_view(bpf_program__name(program)), info);
-  }
-}
-
-}  // namespace
-
-uint64_t Session::recursion_misses() const {
-  uint64_t sum = 0;
-  for_each_info(skeleton_->obj, [&](std::string_view name, const bpf_prog_info& info) {
-    // A copy that was missed shows: the sum is less than the result.
-    if (name.starts_with("copy_")) return;
-    // A mapping that was missed (of any device, in an interrupt) takes no figure away: its transfer
-    // is then derived, and says so.
-    if (!name.starts_with("dma_") || name == "dma_bounced") sum += info.recursion_misses;
-  });
-  return sum;
-}
-
-std::optional<uint64_t> Session::bpf_run_ns() const {
-  uint64_t sum = 0, runs = 0;
-  for_each_info(skeleton_->obj, [&](std::string_view, const bpf_prog_info& info) {
-    sum += info.run_time_ns;
-    runs += info.run_cnt;
-  });
-  if (runs == 0) return std::nullopt;
-  return sum;
-}
-
 size_t Session::bios_in_flight() const {
   const int map = bpf_map__fd(skeleton_->maps.bios);
   size_t count = 0;
@@ -495,30 +335,6 @@ size_t Session::bios_in_flight() const {
 bool Session::targets_left() const {
   uint32_t key = 0;
   return bpf_map_get_next_key(bpf_map__fd(skeleton_->maps.targets), nullptr, &key) == 0;
-}
-
-std::vector<TallyRow> Session::tallies() const {
-  const int map = bpf_map__fd(skeleton_->maps.tally_rows);
-  const int sums = bpf_map__fd(skeleton_->maps.tallies);
-  std::vector<wire_tally> cpus(static_cast<size_t>(std::max(1, libbpf_num_possible_cpus())));
-  std::vector<TallyRow> rows;
-  wire_tally_key key{};
-  for (int failed = bpf_map_get_next_key(map, nullptr, &key); !failed;
-       failed = bpf_map_get_next_key(map, &key, &key)) {
-    uint32_t at = 0;
-    if (bpf_map_lookup_elem(map, &key, &at) || bpf_map_lookup_elem(sums, &at, cpus.data())) continue;
-    TallyRow row{key, {}};
-    // A wire_tally is 64-bit counters followed by the 32-bit latency buckets.
-    constexpr size_t kWords = offsetof(wire_tally, latency) / sizeof(uint64_t);
-    auto* sum = reinterpret_cast<__u64*>(&row.tally);
-    for (const wire_tally& cpu : cpus) {
-      const auto* words = reinterpret_cast<const __u64*>(&cpu);
-      for (size_t i = 0; i < kWords; i++) sum[i] += words[i];
-      for (size_t i = 0; i < WIRE_LATENCY_BUCKETS; i++) row.tally.latency[i] += cpu.latency[i];
-    }
-    rows.push_back(row);
-  }
-  return rows;
 }
 
 }  // namespace iohops
