@@ -66,8 +66,8 @@ BpfObject::BpfObject(const std::string& path, Types types) {
   }
   const Result<KernelTypes> kernel = KernelTypes::read();
   if (types == Types::kExtract && kernel) {
-    auto extract = TypesFile::create(*kernel, std::as_bytes(std::span(elf)));
-    if (!extract) return;
+    auto extract = TypesFile::create();
+    if (!extract || !extract->fill(*kernel, std::as_bytes(std::span(elf)))) return;
     types_ = std::move(*extract);
   }
   LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "iohops_bpf",

@@ -120,6 +120,7 @@ Result<std::vector<SoughtType>> sought_types(Bytes image) {
   });
   if (!whole) return damaged();
   std::vector<SoughtType> sought;
+  sought.reserve(found.size());
   for (const auto& [name, kind, by_number] : found) sought.push_back({name, kind, by_number});
   return sought;
 }

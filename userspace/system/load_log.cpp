@@ -13,6 +13,7 @@
 #include <cstring>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "system/host.hpp"
 #include "system/privileges.hpp"
@@ -36,7 +37,7 @@ extern "C" int bpf_btf_get_next_id(__u32 start_id, __u32* next_id) {
 namespace iohops {
 namespace {
 
-std::string libbpf_log;
+thread_local std::string libbpf_log;
 
 int keep_log(libbpf_print_level level, const char* format, va_list arguments) {
   if (level == LIBBPF_DEBUG) return 0;
@@ -54,6 +55,10 @@ void begin_load_log() {
   libbpf_log.clear();
   libbpf_set_print(keep_log);
 }
+
+std::string load_log() { return libbpf_log; }
+
+void set_load_log(std::string log) { libbpf_log = std::move(log); }
 
 std::string refused_program() {
   // libbpf says "prog 'NAME': failed to load".

@@ -7,8 +7,11 @@
 
 namespace iohops {
 
-// From now on, and nothing of before.
+// Of the calling thread, from now on, and nothing of before.
 void begin_load_log();
+// What was said so far, to hand it to another thread.
+std::string load_log();
+void set_load_log(std::string log);
 
 // The program that the failed load stumbled over; empty: none.
 std::string refused_program();
@@ -16,7 +19,8 @@ std::string refused_program();
 // The last line of the verifier's log that says something, else the error's name.
 std::string verifier_reason(int error);
 
-// The programs were refused with this errno, and none of them is to blame: what to do. Exit code 3 or 4.
+// The programs were refused with this errno, and none of them is to blame: what to do. Exit code 3
+// or 4.
 Error cannot_load(int error);
 
 }  // namespace iohops

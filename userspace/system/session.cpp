@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <future>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -32,7 +33,7 @@ uint64_t nanoseconds(const timespec& time) {
   return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(time.tv_nsec);
 }
 
-constexpr uint32_t kRings = 64;  // RINGS of bpf/state.h
+constexpr uint32_t kRings = 64;          // RINGS of bpf/state.h
 constexpr uint32_t kNoGeneration = ~1U;  // GENERATION_NONE of bpf/track.h
 
 // 8 MiB hold 80 ms of the fastest single process measured (1 M requests/s); many CPUs share 256
@@ -42,8 +43,9 @@ uint64_t default_ring_bytes() {
                     uint64_t{1} << 20, uint64_t{8} << 20);
 }
 
-// A ring of words for each CPU, of all together no more than 128 MiB. 1 MiB holds 33 ms of the fastest
-// single process measured and stays in the caches; what does not fit goes into the ring buffer.
+// A ring of words for each CPU, of all together no more than 128 MiB. 1 MiB holds 33 ms of the
+// fastest single process measured and stays in the caches; what does not fit goes into the ring
+// buffer.
 uint64_t word_ring_bytes(uint64_t ring_bytes) {
   const auto cpus = static_cast<uint64_t>(std::max(1, libbpf_num_possible_cpus()));
   const uint64_t share = std::bit_floor((uint64_t{128} << 20) / cpus);
@@ -145,27 +147,64 @@ void set_knobs(iohops_bpf& skeleton, const SessionOptions& options, const Plan& 
   }
 }
 
-// Without it libbpf looks among all types, to the same end.
-std::optional<TypesFile> types_for_object() {
-  const Result<KernelTypes> kernel = KernelTypes::read();
-  if (!kernel) return std::nullopt;
+std::span<const std::byte> elf() {
   size_t bytes = 0;
-  const auto* elf = static_cast<const std::byte*>(iohops_bpf__elf_bytes(&bytes));
-  Result<TypesFile> file = TypesFile::create(*kernel, {elf, bytes});
-  if (!file) return std::nullopt;
-  return std::move(*file);
+  const void* first = iohops_bpf__elf_bytes(&bytes);
+  return {static_cast<const std::byte*>(first), bytes};
 }
 
-iohops_bpf* open_object(const std::optional<TypesFile>& types) {
-  LIBBPF_OPTS(bpf_object_open_opts, how, .btf_custom_path = types ? types->path() : nullptr);
+// The types that relocations look for, gathered in the background. Without them libbpf looks among
+// all types, to the same end.
+class GatheredTypes {
+ public:
+  GatheredTypes() {
+    if (auto file = TypesFile::create()) file_.emplace(std::move(*file));
+    if (file_) filled_ = std::async(std::launch::async, [this] { return fill(); });
+  }
+  const char* path() const { return file_ ? file_->path() : nullptr; }
+  // False: there is no path any more. Before the first load.
+  bool complete() {
+    if (filled_.valid() && !filled_.get()) file_.reset();
+    return file_.has_value();
+  }
+
+ private:
+  bool fill() {
+    const Result<KernelTypes> kernel = KernelTypes::read();
+    return kernel && file_->fill(*kernel, elf());
+  }
+  std::optional<TypesFile> file_;
+  std::future<bool> filled_;
+};
+
+iohops_bpf* open_object(const char* types) {
+  LIBBPF_OPTS(bpf_object_open_opts, how, .btf_custom_path = types);
   return iohops_bpf__open_opts(&how);
 }
 
-void choose_programs(iohops_bpf& skeleton, const Plan& plan) {
+enum class Part : uint8_t { kAll, kFirst, kSecond };
+
+void choose_programs(bpf_object* object, const Plan& plan, Part part) {
   bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, skeleton.obj) {
-    bpf_program__set_autoload(program, plan.enabled(bpf_program__name(program)));
+  bpf_object__for_each_program(program, object) {
+    const std::string_view name = bpf_program__name(program);
+    const bool here = part == Part::kAll || in_first_half(name) == (part == Part::kFirst);
+    bpf_program__set_autoload(program, here && plan.enabled(name));
   }
+}
+
+// 0, or a negated errno. `second` stays empty where one processor would do all the work.
+int load_object(iohops_bpf& skeleton, const Plan& plan, const char* types, ObjectPtr& second) {
+  if (!worth_halving()) {
+    choose_programs(skeleton.obj, plan, Part::kAll);
+    return iohops_bpf__load(&skeleton);
+  }
+  choose_programs(skeleton.obj, plan, Part::kFirst);
+  const SecondHalf how{.elf = elf(), .types = types, .choose = [&](bpf_object* other) {
+                         choose_programs(other, plan, Part::kSecond);
+                       }};
+  return load_halves(
+      skeleton.obj, [&] { return iohops_bpf__load(&skeleton); }, how, second);
 }
 
 bool any_uses_dma_layer(const std::vector<BlockDevice>& devices) {
@@ -208,19 +247,20 @@ Result<std::unique_ptr<Session>> Session::load(const SessionOptions& options, Pl
   if (options.filter.wants_op && !options.filter.wants_op(op_name(WIRE_OP_PAGE_FAULT)))
     plan.leave_page_faults_out();
   if (options.tally) plan.leave_copies_out("");  // top derives them: it must cost less
+  GatheredTypes types;
   auto rings = RingSet::create(kRings, options.ring_bytes.value_or(default_ring_bytes()));
   if (!rings) return rings.error();
-  const std::optional<TypesFile> types = types_for_object();
   // One refused program fails the whole object: leave it out and try again.
   for (;;) {
     begin_load_log();
-    session->skeleton_.reset(open_object(types));
+    session->skeleton_.reset(open_object(types.path()));
     if (!session->skeleton_) return cannot_load(errno);
     set_knobs(*session->skeleton_, options, plan);
-    choose_programs(*session->skeleton_, plan);
     if (bpf_map__reuse_fd(session->skeleton_->maps.rings, rings->map_fd()))
       return cannot_load(errno);
-    const int failed = iohops_bpf__load(session->skeleton_.get());
+    int failed = worth_halving() ? create_maps(session->skeleton_->obj) : 0;
+    if (types.path() != nullptr && !types.complete()) continue;
+    if (!failed) failed = load_object(*session->skeleton_, plan, types.path(), session->second_);
     if (!failed) break;
     // Then it is not this program's fault: to try them all would take a second, and end the same.
     if (read_host().lockdown == Lockdown::kConfidentiality) return cannot_load(-failed);
@@ -239,6 +279,16 @@ Result<std::unique_ptr<Session>> Session::load(const SessionOptions& options, Pl
 }
 
 Session::~Session() { detach(); }
+
+std::vector<bpf_program*> Session::programs() const {
+  std::vector<bpf_program*> programs;
+  for (const bpf_object* object : {skeleton_->obj, second_.get()}) {
+    bpf_program* program = nullptr;
+    while (object != nullptr && (program = bpf_object__next_program(object, program)) != nullptr)
+      if (bpf_program__fd(program) >= 0) programs.push_back(program);
+  }
+  return programs;
+}
 
 Status Session::map_word_rings() {
   const uint64_t mask = skeleton_->rodata->word_mask;

@@ -16,6 +16,7 @@
 #include "core/plan.hpp"
 #include "core/result.hpp"
 #include "system/devices.hpp"
+#include "system/halves.hpp"
 #include "system/ring.hpp"
 #include "system/word_ring.hpp"
 
@@ -34,7 +35,7 @@ struct SessionOptions {
   std::optional<uint64_t> ring_bytes;  // of one ring; unset: 8 MiB, less with many CPUs
   std::vector<std::pair<uint32_t, uint64_t>> own_files;  // (kernel dev_t, inode) never traced
   EarlyFilter filter;
-  std::vector<BlockDevice> devices;  // all of this machine
+  std::vector<BlockDevice> devices;    // all of this machine
   std::vector<std::string> libraries;  // C libraries whose streams are watched
 };
 
@@ -107,6 +108,7 @@ class Session {
  private:
   Session() = default;
   Status map_word_rings();
+  std::vector<bpf_program*> programs() const;  // that are loaded
   void attach_page_faults(const bpf_program* program, Plan& plan);
   void attach_streams(const bpf_program* program, Plan& plan);
   void check_copies(Plan& plan);
@@ -120,9 +122,10 @@ class Session {
   };
   SessionOptions options_;
   std::unique_ptr<iohops_bpf, Destroy> skeleton_;
+  ObjectPtr second_;  // nullptr: skeleton_ has all programs
   std::vector<std::pair<std::string, std::unique_ptr<bpf_link, Destroy>>> links_;  // by program
   std::vector<RingReader> rings_;
-  std::vector<uint64_t> refused_;  // by ring: when the drain before began
+  std::vector<uint64_t> refused_;     // by ring: when the drain before began
   std::vector<WordRing> word_rings_;  // by CPU
   uint64_t ring_peak_ = 0;
   uint64_t ring_wanted_ = 0;

@@ -39,13 +39,12 @@ Status Session::attach(Plan& plan) {
   static constexpr std::string_view kOrder[] = {"sched_exit", "block_complete", "block_bio_done",
                                                 "syscall_exit", "sched_switch"};
   static constexpr std::string_view kLast = "syscall_enter";
-  std::vector<bpf_program*> programs;
-  bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, skeleton_->obj) {
+  std::vector<bpf_program*> ordered;
+  for (bpf_program* program : programs()) {
     const auto type = bpf_program__type(program);
     const bool attachable = type == BPF_PROG_TYPE_TRACING || type == BPF_PROG_TYPE_KPROBE ||
                             type == BPF_PROG_TYPE_PERF_EVENT;
-    if (attachable && plan.enabled(bpf_program__name(program))) programs.push_back(program);
+    if (attachable && plan.enabled(bpf_program__name(program))) ordered.push_back(program);
   }
   auto rank = [](bpf_program* p) {
     const std::string_view name = bpf_program__name(p);
@@ -53,9 +52,9 @@ Status Session::attach(Plan& plan) {
     return name.starts_with(kLast) ? std::size(kOrder) + 1
                                    : static_cast<size_t>(found - std::begin(kOrder));
   };
-  std::stable_sort(programs.begin(), programs.end(),
+  std::stable_sort(ordered.begin(), ordered.end(),
                    [&](bpf_program* a, bpf_program* b) { return rank(a) < rank(b); });
-  for (bpf_program* each : programs) {
+  for (bpf_program* each : ordered) {
     if (bpf_program__type(each) == BPF_PROG_TYPE_PERF_EVENT) {
       attach_page_faults(each, plan);
       continue;

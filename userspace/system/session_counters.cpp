@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <string_view>
+#include <vector>
 
 #include "iohops.skel.h"
 
@@ -32,13 +33,11 @@ KernelCounters Session::counters() const {
 namespace {
 
 template <typename F>
-void for_each_info(const bpf_object* object, F&& f) {
-  bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, object) {
+void for_each_info(const std::vector<bpf_program*>& programs, F&& f) {
+  for (const bpf_program* program : programs) {
     bpf_prog_info info{};
     uint32_t bytes = sizeof info;
-    const int fd = bpf_program__fd(program);
-    if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &bytes) == 0)
+    if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &bytes) == 0)
       f(std::string_view(bpf_program__name(program)), info);
   }
 }
@@ -47,7 +46,7 @@ void for_each_info(const bpf_object* object, F&& f) {
 
 uint64_t Session::recursion_misses() const {
   uint64_t sum = 0;
-  for_each_info(skeleton_->obj, [&](std::string_view name, const bpf_prog_info& info) {
+  for_each_info(programs(), [&](std::string_view name, const bpf_prog_info& info) {
     // A copy that was missed shows: the sum is less than the result.
     if (name.starts_with("copy_")) return;
     // A mapping that was missed (of any device, in an interrupt) takes no figure away: its transfer
@@ -59,7 +58,7 @@ uint64_t Session::recursion_misses() const {
 
 std::optional<uint64_t> Session::bpf_run_ns() const {
   uint64_t sum = 0, runs = 0;
-  for_each_info(skeleton_->obj, [&](std::string_view, const bpf_prog_info& info) {
+  for_each_info(programs(), [&](std::string_view, const bpf_prog_info& info) {
     sum += info.run_time_ns;
     runs += info.run_cnt;
   });
@@ -76,7 +75,8 @@ std::vector<TallyRow> Session::tallies() const {
   for (int failed = bpf_map_get_next_key(map, nullptr, &key); !failed;
        failed = bpf_map_get_next_key(map, &key, &key)) {
     uint32_t at = 0;
-    if (bpf_map_lookup_elem(map, &key, &at) || bpf_map_lookup_elem(sums, &at, cpus.data())) continue;
+    if (bpf_map_lookup_elem(map, &key, &at) || bpf_map_lookup_elem(sums, &at, cpus.data()))
+      continue;
     TallyRow row{key, {}};
     // A wire_tally is 64-bit counters followed by the 32-bit latency buckets.
     constexpr size_t kWords = offsetof(wire_tally, latency) / sizeof(uint64_t);

@@ -252,6 +252,10 @@ std::vector<std::byte> Extract::write() {
   return image;
 }
 
+Error unwritten() {
+  return {ErrorKind::kRuntime, std::string("a file in memory: ") + std::strerror(errno)};
+}
+
 }  // namespace
 
 std::vector<std::byte> extract_types(const KernelTypes& kernel,
@@ -263,29 +267,31 @@ std::vector<std::byte> extract_types(const KernelTypes& kernel,
   return extract.write();
 }
 
-Result<TypesFile> TypesFile::create(const KernelTypes& kernel, std::span<const std::byte> elf) {
+Result<TypesFile> TypesFile::create() {
+  TypesFile file;
+  file.file_ = UniqueFd(memfd_create("iohops-types", MFD_CLOEXEC));
+  if (!file.file_) return unwritten();
+  file.path_ = "/proc/self/fd/" + std::to_string(file.file_.get());
+  if (access(file.path_.c_str(), R_OK) != 0) return unwritten();  // no /proc here
+  return file;
+}
+
+Status TypesFile::fill(const KernelTypes& kernel, std::span<const std::byte> elf) {
   auto sought = sought_types(elf);
   if (!sought) return sought.error();
   std::vector<KernelTypes> modules;
   for (const char* name : kModules)
     if (auto module = KernelTypes::read_module(name, kernel)) modules.push_back(std::move(*module));
   std::vector<const KernelTypes*> each;
+  each.reserve(modules.size());
   for (const KernelTypes& module : modules) each.push_back(&module);
   const std::vector<std::byte> image = extract_types(kernel, each, *sought);
-  TypesFile file;
-  file.file_ = UniqueFd(memfd_create("iohops-types", MFD_CLOEXEC));
-  const auto unwritten = [] {
-    return Error{ErrorKind::kRuntime, std::string("a file in memory: ") + std::strerror(errno)};
-  };
-  if (!file.file_) return unwritten();
   for (std::span<const std::byte> left = image; !left.empty();) {
-    const ssize_t count = ::write(file.file_.get(), left.data(), left.size());
+    const ssize_t count = ::write(file_.get(), left.data(), left.size());
     if (count <= 0) return unwritten();
     left = left.subspan(static_cast<size_t>(count));
   }
-  file.path_ = "/proc/self/fd/" + std::to_string(file.file_.get());
-  if (access(file.path_.c_str(), R_OK) != 0) return unwritten();  // no /proc here
-  return file;
+  return {};
 }
 
 }  // namespace iohops

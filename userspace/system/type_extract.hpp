@@ -28,7 +28,8 @@ std::vector<std::byte> extract_types(const KernelTypes& kernel,
 // The extract for an object, as a file that libbpf can be told to read.
 class TypesFile {
  public:
-  static Result<TypesFile> create(const KernelTypes& kernel, std::span<const std::byte> elf);
+  static Result<TypesFile> create();  // empty
+  Status fill(const KernelTypes& kernel, std::span<const std::byte> elf);
   const char* path() const { return path_.c_str(); }
 
  private:
