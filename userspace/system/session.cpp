@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
+#include <malloc.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -275,6 +276,7 @@ Result<std::unique_ptr<Session>> Session::load(const SessionOptions& options, Pl
   session->refused_.resize(session->rings_.size());
   if (Status mapped = session->map_word_rings(); !mapped) return mapped.error();
   learn_page_array(*session->skeleton_, session->rings_.front().fd(), plan);
+  malloc_trim(0);  // libbpf had all types of the kernel, twice
   return session;
 }
 
