@@ -2,7 +2,7 @@
 // (linux/btf.h), not what types mean.
 //
 // libbpf's own reader copies all 5 MB and is called for each of 100,000 types: 25 ms of a start
-// that should take 150. This one maps the kernel's pages where it can (Linux 6.16), and keeps where
+// that takes 90. This one maps the kernel's pages where it can (Linux 6.16), and keeps where
 // each type begins.
 #pragma once
 
