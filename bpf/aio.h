@@ -51,7 +51,8 @@ __noinline __weak int submit_iocb(u64 pointer)
 	if (!(aio_ops >> (iocb.command & 15) & 1))
 		return 0;
 	key.tgid = thread->tgid;
-	request = submit_request(thread, &key, WIRE_OP_AIO + (iocb.command & 15));
+	request = bpf_map_lookup_elem(&ring_requests, &key) ?: hash_request(&key);
+	request = submit_request(thread, request, WIRE_OP_AIO + (iocb.command & 15));
 	if (!request)
 		return 0;
 	request->fd = iocb.fd;
@@ -92,7 +93,8 @@ __noinline __weak int collect_event(u64 address, u32 tgid)
 	request = bpf_map_lookup_elem(&ring_requests, &key);
 	if (!request || !request->start_ns)
 		return 0;
-	end_request(request, &key, request->argument ?: now, event.result, 0);
+	close_request(request, request->argument ?: now, event.result, request->offset, 0);
+	bpf_map_delete_elem(&ring_requests, &key);
 	return 0;
 }
 

@@ -8,24 +8,29 @@
 
 #include "descriptor.h"
 
-/* A new request of `key`, submitted by the thread; NULL: no room (counted). What had the key before has
- * ended without telling (no completion was asked for, or nobody collected it). */
-static __noinline struct thread_state *submit_request(struct thread_state *thread, const struct ring_key *key, u16 op)
+/* Rows of another process are not this one's. */
+static __always_inline void forget_rows(struct thread_state *request)
 {
-	struct thread_state *request = bpf_map_lookup_elem(&ring_requests, key);
+	for (int i = 0; i < KNOWN_FILES; i++)
+		request->places[i][0].key = request->places[i][1].key = 0;
+}
+
+/* A new request, submitted by the thread, in `request`; NULL: no room (counted). What it held before has ended
+ * without telling (no completion was asked for, or nobody collected it), or left what is not zeroed here. */
+static __noinline struct thread_state *submit_request(struct thread_state *thread, struct thread_state *request, u16 op)
+{
 	u64 now = bpf_ktime_get_ns();
 
-	if (request && request->start_ns)
-		close_request(request, request->last_event_ns ?: now, 0, request->offset, WIRE_REQUEST_END_UNKNOWN);
 	if (!request) {
-		bpf_map_update_elem(&ring_requests, key, &new_thread, BPF_NOEXIST);
-		request = bpf_map_lookup_elem(&ring_requests, key);
-		if (!request) {
-			count_loss(WIRE_LOSS_RINGS_FULL);
-			return NULL;
-		}
+		count_loss(WIRE_LOSS_RINGS_FULL);
+		return NULL;
 	}
-	rings_met = true;
+	if (request->start_ns)
+		close_request(request, request->last_event_ns ?: now, 0, request->offset, WIRE_REQUEST_END_UNKNOWN);
+	if (!rings_met)
+		rings_met = true;
+	if (tally && request->tgid != thread->tgid)
+		forget_rows(request);
 	open_request(request, now, op);
 	touch(request); /* its record has a detail */
 	request->tgid = thread->tgid;
@@ -38,6 +43,7 @@ static __noinline struct thread_state *submit_request(struct thread_state *threa
 	request->offset = WIRE_UNKNOWN;
 	request->segments = 1;
 	request->call_flags = 0;
+	request->copy_argument = 0;
 	request->to_offset = WIRE_UNKNOWN;
 	request->to_fd = -1;
 	request->last_event_ns = 0;
@@ -45,6 +51,12 @@ static __noinline struct thread_state *submit_request(struct thread_state *threa
 	request->batch_ns = thread->start_ns;
 	request->run_by = thread->start_ns ? WIRE_RUN_SUBMITTER : WIRE_RUN_POLLER;
 	return request;
+}
+
+/* A state is not zeroed for each request, and what another left there is not this one's file. */
+static __always_inline void forget_file(struct known_file *known)
+{
+	*known = (struct known_file){};
 }
 
 /* The file of the request's descriptor, looked up where the thread remembers its files. */
@@ -56,6 +68,7 @@ static __always_inline void resolve_request(struct thread_state *request, struct
 	u64 file = know_file(thread, known, task, request->fd);
 
 	if (!file) {
+		forget_file(&request->known[slot]);
 		if (request->fd >= 0)
 			request->flags |= WIRE_REQUEST_FILE_UNKNOWN;
 		return;
@@ -63,14 +76,6 @@ static __always_inline void resolve_request(struct thread_state *request, struct
 	request->open_flags = read_field(struct file, file, f_flags) | known->open_flags;
 	request->file = known->alias;
 	request->known[slot] = *known;
-}
-
-/* Its result is there: the record, and the end of its state. */
-static __always_inline void end_request(struct thread_state *request, const struct ring_key *key, u64 end_ns, s64 result,
-					u16 flags)
-{
-	close_request(request, end_ns, result, request->offset, flags);
-	bpf_map_delete_elem(&ring_requests, key);
 }
 
 #endif /* IOHOPS_RING_H */

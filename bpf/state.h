@@ -198,8 +198,17 @@ struct {
 } threads SEC(".maps") __weak;
 
 /* Requests on their way through a ring, each with a state of its own: what happens below them is gathered
- * as it is for a thread's. */
-#define RING_REQUESTS 8192
+ * as it is for a thread's. See slot.h. */
+#define RING_REQUESTS 8192 /* a power of two */
+__u64 ring_places[RING_REQUESTS] __weak = {}; /* address of the struct io_kiocb, 0: free */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, RING_REQUESTS);
+	__type(key, u32);
+	__type(value, struct thread_state);
+} place_states SEC(".maps") __weak;
+__u64 placeless __weak = 0; /* requests of io_uring that are in the map below */
+/* libaio's, and those that found no place. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, RING_REQUESTS);

@@ -198,6 +198,7 @@ int syscall_leftovers(void *context)
 {
 	bpf_for_each_map_elem(&threads, close_leftover, NULL, 0);
 	bpf_for_each_map_elem(&more_threads, close_leftover, NULL, 0);
+	bpf_for_each_map_elem(&place_states, close_leftover, NULL, 0);
 	bpf_for_each_map_elem(&ring_requests, close_leftover, NULL, 0);
 	return 0;
 }

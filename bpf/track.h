@@ -6,7 +6,7 @@
 #ifndef IOHOPS_TRACK_H
 #define IOHOPS_TRACK_H
 
-#include "emit.h"
+#include "slot.h"
 
 #define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
 #define PF_IO_WORKER 0x00000010
@@ -86,16 +86,17 @@ static __always_inline struct thread_state *worker_request(struct task_struct *t
 	if (!work)
 		return NULL;
 	key.address = work - bpf_core_field_offset(struct io_kiocb, work);
-	return bpf_map_lookup_elem(&ring_requests, &key);
+	return find_request(&key);
 }
 
-/* What the thread works on: a request of a ring, or its own. */
+/* What the thread works on: a request of a ring, or its own. Its request may be over, and another thread's be at
+ * the address. */
 static __always_inline struct thread_state *request_of(struct thread_state *state)
 {
 	if (state->running.address) {
-		struct thread_state *request = bpf_map_lookup_elem(&ring_requests, &state->running);
+		struct thread_state *request = find_request(&state->running);
 
-		if (request)
+		if (request && request->tid == state->tid)
 			return request;
 	}
 	return state->start_ns ? state : NULL;

@@ -7,66 +7,18 @@
  * that its io_worker names.
  *
  * Not seen: where the last request of a batch stops being worked on before the thread runs completion
- * work of others (no tracepoint): what that reads ahead can be charged to it. Kernels before 6.0, whose tracepoint names no request. Requests that asked for no completion
- * (IOSQE_CQE_SKIP_SUCCESS) end unseen, and so do those with one completion for which the ring has no room
- * (io_uring_cqe_overflow names none).
+ * work of others (no tracepoint): what that reads ahead can be charged to it. Kernels before 6.0, whose
+ * tracepoint names no request. Requests that asked for no completion (IOSQE_CQE_SKIP_SUCCESS) end unseen, and so
+ * do those with one completion for which the ring has no room (io_uring_cqe_overflow names none).
  */
 #define WITHOUT_CASTS
-#include "call.h"
-#include "ring.h"
+#include "entry.h"
+#include "place.h"
 #include "thread.h"
 
-/* enum io_uring_op of uapi/linux/io_uring.h: an interface. */
-enum {
-	OP_READV = 1,
-	OP_WRITEV = 2,
-	OP_FSYNC = 3,
-	OP_READ_FIXED = 4,
-	OP_WRITE_FIXED = 5,
-	OP_SYNC_FILE_RANGE = 8,
-	OP_SENDMSG = 9,
-	OP_RECVMSG = 10,
-	OP_READ = 22,
-	OP_WRITE = 23,
-	OP_SEND = 26,
-	OP_RECV = 27,
-	OP_SPLICE = 30,
-	OP_TEE = 33,
-	OP_SEND_ZC = 47,
-	OP_SENDMSG_ZC = 48,
-	OP_READ_MULTISHOT = 49,
-	OP_READV_FIXED = 60,
-	OP_WRITEV_FIXED = 61,
-};
 #define REQ_F_FIXED_FILE 1
-#define REQ_F_BUFFER_SELECT 32
-#define REQ_F_SUBMITTED 0x7f /* IOSQE_* */
 #define IORING_CQE_F_MORE 2
-#define RECV_MULTISHOT 2 /* IORING_RECV_MULTISHOT */
 
-struct io_rw {
-	struct kiocb kiocb;
-	u64 addr;
-	u32 len;
-	u32 flags;
-} __attribute__((preserve_access_index));
-struct io_sr_msg {
-	void *buf;
-	u32 len;
-	u32 msg_flags;
-	u16 flags;
-} __attribute__((preserve_access_index));
-struct io_sync {
-	s64 len;
-	s64 off;
-} __attribute__((preserve_access_index));
-struct io_splice {
-	s64 off_out;
-	s64 off_in;
-	u64 len;
-	int splice_fd_in;
-	u32 flags;
-} __attribute__((preserve_access_index));
 struct io_rsrc_node {
 	unsigned long file_ptr;
 } __attribute__((preserve_access_index));
@@ -108,95 +60,6 @@ struct {
 	__type(value, struct ring_key);
 } shots SEC(".maps");
 
-/* Without a length: whatever fits into the buffer that the kernel chooses. Asked here and not by the caller,
- * where the verifier of 6.1 comes to no end. */
-static __always_inline void ask(struct thread_state *request, u32 length)
-{
-	request->requested = length;
-	if (!length && request->run_flags & REQ_F_BUFFER_SELECT)
-		request->requested = WIRE_UNKNOWN;
-}
-
-static __always_inline void read_rw(struct thread_state *request, struct io_kiocb *req, u32 op)
-{
-	struct io_rw *rw = (void *)req;
-	u64 address = BPF_CORE_READ(rw, addr);
-	u32 length = BPF_CORE_READ(rw, len);
-
-	request->offset = BPF_CORE_READ(rw, kiocb.ki_pos); /* -1: the file's position */
-	request->call_flags = BPF_CORE_READ(rw, flags);
-	if (op == OP_READV || op == OP_WRITEV || op == OP_READV_FIXED || op == OP_WRITEV_FIXED) {
-		read_vector(request, address, length);
-	} else {
-		request->buffer = address;
-		ask(request, length);
-	}
-}
-
-static __always_inline void read_message(struct thread_state *request, struct io_kiocb *req, u32 op)
-{
-	struct io_sr_msg *sr = (void *)req;
-	struct user_message message = {};
-
-	request->call_flags = BPF_CORE_READ(sr, msg_flags);
-	request->buffer = (u64)BPF_CORE_READ(sr, buf);
-	if (op == OP_SEND || op == OP_RECV || op == OP_SEND_ZC) {
-		ask(request, BPF_CORE_READ(sr, len));
-		return;
-	}
-	bpf_probe_read_user(&message, 32, (void *)request->buffer);
-	read_vector(request, message.vector, message.vector_length);
-}
-
-static __noinline void read_submission(struct thread_state *request, struct io_kiocb *req)
-{
-	u32 op = request->op - WIRE_OP_URING;
-	struct io_sync *sync = (void *)req;
-
-	switch (op) {
-	case OP_READV:
-	case OP_WRITEV:
-	case OP_READ_FIXED:
-	case OP_WRITE_FIXED:
-	case OP_READ:
-	case OP_WRITE:
-	case OP_READ_MULTISHOT:
-	case OP_READV_FIXED:
-	case OP_WRITEV_FIXED:
-		read_rw(request, req, op);
-		return;
-	case OP_SENDMSG:
-	case OP_RECVMSG:
-	case OP_SEND:
-	case OP_RECV:
-	case OP_SEND_ZC:
-	case OP_SENDMSG_ZC:
-		if (bpf_core_type_exists(struct io_sr_msg))
-			read_message(request, req, op);
-		return;
-	case OP_FSYNC:
-	case OP_SYNC_FILE_RANGE:
-		request->offset = BPF_CORE_READ(sync, off);
-		request->requested = BPF_CORE_READ(sync, len);
-	}
-}
-
-/* splice and tee name the target as their descriptor, the source among their arguments. */
-static __noinline void read_splice(struct thread_state *request, struct thread_state *thread, struct io_kiocb *req)
-{
-	struct io_splice *splice = (void *)req;
-	struct known_file *known = &thread->known[KNOWN_TARGET];
-	struct task_struct *task = current_task();
-
-	request->to_fd = request->fd;
-	request->fd = BPF_CORE_READ(splice, splice_fd_in);
-	request->offset = BPF_CORE_READ(splice, off_in);
-	request->to_offset = BPF_CORE_READ(splice, off_out);
-	request->requested = BPF_CORE_READ(splice, len);
-	if (know_file(thread, known, task, request->to_fd))
-		request->to_file = known->alias;
-}
-
 /* The struct file of a registered one, its lowest bits are flags. Since 6.13 the table holds nodes. */
 static __always_inline u64 fixed_file(struct io_ring_ctx *ctx, u32 index)
 {
@@ -225,41 +88,35 @@ static __noinline void resolve_fixed(struct thread_state *request, struct thread
 	u64 file = fixed_file(BPF_CORE_READ(req, ctx), index);
 
 	if (!file) {
+		forget_file(&request->known[slot]);
 		request->flags |= WIRE_REQUEST_FILE_UNKNOWN;
 		return;
 	}
 	meet_file(thread, known, file);
 	request->open_flags = BPF_CORE_READ((struct file *)file, f_flags) | known->open_flags;
 	request->file = known->alias;
-	request->known[slot] = *known;
 	request->fd = -1;
-}
-
-static __always_inline bool is_multishot(struct thread_state *request, struct io_kiocb *req)
-{
-	u32 op = request->op - WIRE_OP_URING;
-
-	if (op == OP_READ_MULTISHOT)
-		return true;
-	if (op != OP_RECV && op != OP_RECVMSG)
-		return false;
-	return bpf_core_type_exists(struct io_sr_msg) && BPF_CORE_READ((struct io_sr_msg *)req, flags) & RECV_MULTISHOT;
+	request->known[request->fd & (KNOWN_FILES - 1)] = *known;
 }
 
 static __always_inline int submitted(struct io_kiocb *req)
 {
 	struct task_struct *task = current_task();
-	struct ring_key key = { .address = (u64)req };
 	struct thread_state *thread, *request;
+	struct ring_key key = {};
 	u32 op = req->opcode;
 
 	if (!is_traced(task_field(task, tgid)) || !(ring_ops >> (op & 63) & 1))
 		return 0;
 	thread = find_thread(task_field(task, pid)) ?: add_thread(task); /* SQPOLL's makes no system calls */
-	request = thread ? submit_request(thread, &key, WIRE_OP_URING + op) : NULL;
+	if (!thread)
+		return 0;
+	*(volatile u64 *)&thread->running.address = (u64)req;
+	thread->running.tgid = thread->running.unused = 0;
+	key.address = *(volatile u64 *)&thread->running.address; /* a number now: with a pointer nothing can be counted */
+	request = submit_request(thread, find_request(&key) ?: place_request(&key), WIRE_OP_URING + op);
 	if (!request)
 		return 0;
-	thread->running = key;
 	request->fd = req->cqe.fd;
 	request->run_flags = req->flags & REQ_F_SUBMITTED;
 	read_submission(request, req);
@@ -296,10 +153,15 @@ int BPF_PROG(uring_submit_sqe, struct io_kiocb *req)
 SEC("?tp_btf/io_uring_queue_async_work")
 int BPF_PROG(uring_punt, struct io_kiocb *req)
 {
-	struct ring_key key = { .address = (u64)req };
-	struct thread_state *request = rings_met ? bpf_map_lookup_elem(&ring_requests, &key) : NULL;
-	struct thread_state *thread = request ? find_thread(task_field(current_task(), pid)) : NULL;
+	struct thread_state *request, *thread;
+	struct ring_key key = {};
+	u64 pointer = (u64)req;
 
+	if (!rings_met)
+		return 0;
+	bpf_probe_read_kernel(&key.address, sizeof(key.address), &pointer); /* to the verifier, a number */
+	request = find_request(&key);
+	thread = request ? find_thread(task_field(current_task(), pid)) : NULL;
 	if (request)
 		request->run_by |= WIRE_RUN_WORKER;
 	if (thread)
@@ -334,7 +196,7 @@ static __always_inline int completed(void *ctx, u64 address, u64 user_data, s64 
 			return 0;
 		key = *of_shot;
 	}
-	request = bpf_map_lookup_elem(&ring_requests, &key);
+	request = find_request(&key);
 	if (!request || !request->start_ns)
 		return 0;
 	now = bpf_ktime_get_ns();
@@ -351,7 +213,8 @@ static __always_inline int completed(void *ctx, u64 address, u64 user_data, s64 
 	} else if (request->flags & WIRE_REQUEST_MULTISHOT) {
 		bpf_map_delete_elem(&shots, &shot);
 	}
-	end_request(request, &key, now, result, 0);
+	close_request(request, now, result, request->offset, 0);
+	forget_request(&key);
 	return 0;
 }
 

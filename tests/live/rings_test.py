@@ -1,4 +1,5 @@
 """io_uring and libaio under fio: as many requests as fio counts, their bytes once, whoever worked on them."""
+import collections
 import json
 import subprocess
 
@@ -88,3 +89,65 @@ def test_buffered_libaio_is_done_within_its_call():
     _, reads = fio("libaio", "--direct=0", "--iodepth=4", ops=["aio.pread"])
     equal({(r["path"], r["cache"], r["cpu_copy_bytes"], r["dma_bytes"]) for r in reads},
           {("buffered", "miss", BLOCK, BLOCK)}, "path, cache, copied, DMA")
+
+
+def waiting(pipes, each, rounds, programs=1):
+    """Reads that wait on pipes, all of them at the same time, in so many programs. Gives the trace, and how often each
+    (pipe, bytes) must be in it."""
+    program = f"/usr/bin/python3 tests/workloads/waiting.py {pipes} {each} {rounds}"
+    done = iohops("record", "-q", "-f", "-o", TMP / "trace.jsonl", "--", "sh", "-c", f"{program} & " * programs + "wait")
+    equal(done.returncode, 0, f"exit code ({done.stderr})")
+    if "io_uring_setup" in done.stderr:
+        raise Skip(f"no such device: {done.stderr}")
+    said = [json.loads(line) for line in done.stdout.splitlines()]
+    equal(len(said), programs, f"programs that came to their end ({done.stderr})")
+    return Trace(TMP / "trace.jsonl"), {(name, i + 1): each * rounds for names in said for i, name in enumerate(names)}
+
+
+def told(trace):
+    """The same of the trace: where the file, the length and the result agree, each is the right one's."""
+    reads = trace.ops("io_uring.read")
+    equal({(r["result"] - r["requested"], r["cpu_copy_bytes"] - r["result"], r["dma_bytes"]) for r in reads}, {(0, 0, 0)},
+          "result over requested, copied over result, DMA")
+    return collections.Counter((trace.path_of(r), r["result"]) for r in reads)
+
+
+def test_a_thousand_requests_in_flight_are_all_told_apart():
+    trace, expected = waiting(20, 60, 3)
+    equal(trace.lost, 0, "lost")
+    equal(told(trace), expected, "reads of each pipe")
+
+
+def test_more_requests_in_flight_than_there_are_places():
+    trace, expected = waiting(60, 200, 1)
+    equal(trace.lost, 0, "lost")
+    equal(told(trace), expected, "reads of each pipe")
+
+
+def test_requests_for_which_there_is_no_room_count_as_lost():
+    trace, expected = waiting(90, 200, 1)
+    seen, lost = told(trace), trace.summary["lost"]["by_cause"]
+    equal(set(lost), {"rings_full"}, "causes of loss")
+    equal(sum(seen.values()) + lost["rings_full"], sum(expected.values()), "reads that were seen or lost")
+    check(all(seen[key] <= expected[key] for key in seen), "reads of each pipe")
+
+
+def test_two_programs_with_thousands_in_flight():
+    trace, expected = waiting(30, 100, 3, programs=2)
+    equal(trace.lost, 0, "lost")
+    equal(told(trace), expected, "reads of each pipe")
+    equal({len({r["pid"] for r in trace.ops("io_uring.read") if trace.path_of(r) == name}) for name, _ in expected}, {1},
+          "programs that read a pipe")
+
+
+def test_a_thousand_direct_reads_at_a_time():
+    _, reads = fio("io_uring", "--direct=1", "--bs=4096", "--iodepth=1024", "--iodepth_batch=1024", ops=["io_uring.read"])
+    equal({(r["path"], r["cache"], r["cpu_copy_bytes"], r["dma_bytes"]) for r in reads}, {("direct", "bypass", 0, 4096)},
+          "path, cache, copied, DMA")
+
+
+def test_the_largest_batch_of_libaio():
+    trace, reads = fio("libaio", "--direct=1", "--bs=4096", "--iodepth=256", "--iodepth_batch=256",
+                       "--iodepth_batch_complete_max=256", ops=["aio.pread"])
+    equal({(r["path"], r["cache"], r["cpu_copy_bytes"]) for r in reads}, {("direct", "bypass", 0)}, "path, cache, copied")
+    check(max(r["result"] for r in trace.ops("io_submit")) > 64, "a batch of more than 64")
