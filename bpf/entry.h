@@ -68,14 +68,24 @@ static __always_inline void ask(struct thread_state *request, u32 length)
 		request->requested = WIRE_UNKNOWN;
 }
 
+/* What one probe read brings of a request's front, instead of one for each field. */
+#define RW_BYTES 64
+#define RW_FIELD(front, field)                                                                              \
+	(bpf_core_field_offset(struct io_rw, field) + sizeof(((struct io_rw *)0)->field) <= RW_BYTES ?      \
+		 *(typeof(((struct io_rw *)0)->field) *)((front) + bpf_core_field_offset(struct io_rw, field)) : \
+		 0)
+
 static __always_inline void read_rw(struct thread_state *request, struct io_kiocb *req, u32 op)
 {
-	struct io_rw *rw = (void *)req;
-	u64 address = BPF_CORE_READ(rw, addr);
-	u32 length = BPF_CORE_READ(rw, len);
+	char front[RW_BYTES] __attribute__((aligned(8))) = {};
+	u64 address;
+	u32 length;
 
-	request->offset = BPF_CORE_READ(rw, kiocb.ki_pos); /* -1: the file's position */
-	request->call_flags = BPF_CORE_READ(rw, flags);
+	bpf_probe_read_kernel(front, sizeof(front), req);
+	address = RW_FIELD(front, addr);
+	length = RW_FIELD(front, len);
+	request->offset = RW_FIELD(front, kiocb.ki_pos); /* -1: the file's position */
+	request->call_flags = RW_FIELD(front, flags);
 	if (op == OP_READV || op == OP_WRITEV || op == OP_READV_FIXED || op == OP_WRITEV_FIXED) {
 		read_vector(request, address, length);
 	} else {

@@ -19,8 +19,8 @@
 #ifdef WITHOUT_CASTS /* bpftool links no two objects that name one kernel function: the hot one has it */
 #define cast_to(type, address) ((type *)NULL)
 #define can_cast false
-#define task_files(task) BPF_CORE_READ(task, files)
-#define table_field(from, field) BPF_CORE_READ(from, field)
+#define task_files(task) (can_type_task ? at_once((task)->files) : BPF_CORE_READ(task, files))
+#define table_field(from, field) task_field(from, field)
 #else
 extern void *bpf_rdonly_cast(const void *object, u32 btf_id) __ksym __weak;
 #define cast_to(type, address) ((type *)bpf_rdonly_cast((void *)(address), bpf_core_type_id_kernel(type)))
