@@ -65,7 +65,7 @@ __noinline __weak int submit_iocb(u64 pointer)
 		request->buffer = iocb.buffer;
 		request->requested = iocb.bytes;
 	}
-	resolve_request(request, thread, task);
+	resolve_request(request, thread, task_files(task));
 	thread->running = key;
 	return 0;
 }

@@ -47,14 +47,8 @@ static __noinline bool is_another(struct known_file *known, u64 address)
 	return known->mark != mark_of(BPF_CORE_READ(file, private_data), BPF_CORE_READ(file, f_op));
 }
 
-/* The struct file that a descriptor stands for, remembered in `known`; 0: it cannot be resolved. */
-static __always_inline u64 know_file(struct thread_state *state, struct known_file *known, struct task_struct *task,
-				     s32 fd)
+static __always_inline void know(struct thread_state *state, struct known_file *known, u64 file)
 {
-	u64 file = file_of_fd(task, fd);
-
-	if (!file)
-		return 0;
 	u64 inode = (u64)read_field(struct file, file, f_inode);
 
 	/* A struct file or an inode can be reused at its address; all three alike is the same file, unless files
@@ -62,6 +56,16 @@ static __always_inline u64 know_file(struct thread_state *state, struct known_fi
 	if (known->file != file || known->inode != inode || !known->alias ||
 	    known->ino != read_field(struct inode, inode, i_ino) || (known->mark && is_another(known, file)))
 		meet_file(state, known, file);
+}
+
+/* The struct file that a descriptor stands for, remembered in `known`; 0: it cannot be resolved. */
+static __always_inline u64 know_file(struct thread_state *state, struct known_file *known, struct files_struct *files,
+				     s32 fd)
+{
+	u64 file = file_of_fd(files, fd);
+
+	if (file)
+		know(state, known, file);
 	return file;
 }
 
@@ -78,7 +82,7 @@ static __always_inline bool is_unwanted(struct known_file *known)
 static __always_inline void resolve_file(struct thread_state *state, struct task_struct *task)
 {
 	struct known_file *known = &state->known[state->fd & (KNOWN_FILES - 1)];
-	u64 file = know_file(state, known, task, state->fd);
+	u64 file = know_file(state, known, task_files(task), state->fd);
 
 	if (!file) {
 		state->file = 0;
@@ -98,7 +102,7 @@ static __noinline __attribute__((unused)) void resolve_target(struct thread_stat
 {
 	struct known_file *known = &state->known[KNOWN_TARGET];
 
-	u64 file = know_file(state, known, task, state->to_fd);
+	u64 file = know_file(state, known, task_files(task), state->to_fd);
 
 	if (file) {
 		state->to_file = known->alias;

@@ -143,18 +143,18 @@ static __noinline void read_submission(struct thread_state *request, struct io_k
 }
 
 /* splice and tee name the target as their descriptor, the source among their arguments. */
-static __noinline void read_splice(struct thread_state *request, struct thread_state *thread, struct io_kiocb *req)
+static __noinline void read_splice(struct thread_state *request, struct thread_state *thread, struct io_kiocb *req,
+				   struct files_struct *files)
 {
 	struct io_splice *splice = (void *)req;
 	struct known_file *known = &thread->known[KNOWN_TARGET];
-	struct task_struct *task = current_task();
 
 	request->to_fd = request->fd;
 	request->fd = BPF_CORE_READ(splice, splice_fd_in);
 	request->offset = BPF_CORE_READ(splice, off_in);
 	request->to_offset = BPF_CORE_READ(splice, off_out);
 	request->requested = BPF_CORE_READ(splice, len);
-	if (know_file(thread, known, task, request->to_fd))
+	if (know_file(thread, known, files, request->to_fd))
 		request->to_file = known->alias;
 }
 

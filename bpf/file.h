@@ -31,10 +31,9 @@ extern void *bpf_rdonly_cast(const void *object, u32 btf_id) __ksym __weak;
 #define read_field(type, address, field) \
 	(can_cast ? cast_to(type, address)->field : BPF_CORE_READ((type *)(address), field))
 
-/* task->files->fdt->fd[fd] */
-static __always_inline u64 file_of_fd(struct task_struct *task, u32 fd)
+/* files->fdt->fd[fd] */
+static __always_inline u64 file_of_fd(struct files_struct *files, u32 fd)
 {
-	struct files_struct *files = task_files(task);
 	struct fdtable *table = table_field(files, fdt);
 	u64 file = 0;
 

@@ -61,11 +61,11 @@ static __always_inline void forget_file(struct known_file *known)
 
 /* The file of the request's descriptor, looked up where the thread remembers its files. */
 static __always_inline void resolve_request(struct thread_state *request, struct thread_state *thread,
-					    struct task_struct *task)
+					    struct files_struct *files)
 {
 	u32 slot = request->fd & (KNOWN_FILES - 1);
 	struct known_file *known = &thread->known[slot];
-	u64 file = know_file(thread, known, task, request->fd);
+	u64 file = know_file(thread, known, files, request->fd);
 
 	if (!file) {
 		forget_file(&request->known[slot]);

@@ -84,7 +84,7 @@ static __always_inline int end_stream(struct pt_regs *regs)
 	if (!state || !state->stream_ns)
 		return 0;
 	known = &state->known[state->stream_fd & (KNOWN_FILES - 1)];
-	if (state->stream_fd >= 0 && know_file(state, known, task, state->stream_fd))
+	if (state->stream_fd >= 0 && know_file(state, known, task_files(task), state->stream_fd))
 		file = known->alias;
 	if (!tally)
 		emit_stream(state, file, stream_result(regs) * state->stream_unit);

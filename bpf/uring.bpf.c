@@ -92,7 +92,7 @@ static __noinline void resolve_fixed(struct thread_state *request, struct thread
 		request->flags |= WIRE_REQUEST_FILE_UNKNOWN;
 		return;
 	}
-	meet_file(thread, known, file);
+	know(thread, known, file);
 	request->open_flags = BPF_CORE_READ((struct file *)file, f_flags) | known->open_flags;
 	request->file = known->alias;
 	request->fd = -1;
@@ -103,11 +103,13 @@ static __always_inline int submitted(struct io_kiocb *req)
 {
 	struct task_struct *task = current_task();
 	struct thread_state *thread, *request;
+	struct files_struct *files;
 	struct ring_key key = {};
 	u32 op = req->opcode;
 
 	if (!is_traced(task_field(task, tgid)) || !(ring_ops >> (op & 63) & 1))
 		return 0;
+	files = task_files(task); /* here, where one path leads: see at_once() */
 	thread = find_thread(task_field(task, pid)) ?: add_thread(task); /* SQPOLL's makes no system calls */
 	if (!thread)
 		return 0;
@@ -121,11 +123,11 @@ static __always_inline int submitted(struct io_kiocb *req)
 	request->run_flags = req->flags & REQ_F_SUBMITTED;
 	read_submission(request, req);
 	if (op == OP_SPLICE || op == OP_TEE)
-		read_splice(request, thread, req);
+		read_splice(request, thread, req, files);
 	if (req->flags & REQ_F_FIXED_FILE)
 		resolve_fixed(request, thread, req);
 	else
-		resolve_request(request, thread, task);
+		resolve_request(request, thread, files);
 	if (is_multishot(request, req)) {
 		struct shot_key shot = { .ctx = (u64)BPF_CORE_READ(req, ctx),
 					.user_data = req->cqe.user_data };
