@@ -2,10 +2,9 @@
  *
  * Where the state of a ring's request is kept, and how it is found again.
  *
- * io_uring's have a place in an array, one of RING_TRIES that the address of the struct io_kiocb leads to.
- * In a hash map, as at first, an insert copied a state of zeros (1 KiB), and with its three lookups and the
- * delete that was most of 1,000 ns a cached read. Whoever finds no free place, and libaio, has one in the
- * hash map all the same: it costs what it did, and nothing is lost.
+ * io_uring's have a place in an array, one of RING_TRIES that the address of the struct io_kiocb leads to. In a
+ * hash map each would cost an insert, which copies a state of zeros (1 KiB), a delete, and dearer lookups. Whoever
+ * finds no free place, and libaio, is in the hash map all the same: it costs that, and nothing is lost.
  *
  * Who owns a place is a word beside the states: all that an address can lead to share a cache line.
  */

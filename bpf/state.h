@@ -106,7 +106,7 @@ struct ring_key {
 };
 
 /* One traced thread. Only its own context touches it (its system calls, faults, and the scheduler
- * switching it), so no field needs an atomic. 16384 of them take 8 MiB of kernel memory. */
+ * switching it), so no field needs an atomic. 16384 of them take 13 MiB of kernel memory. */
 struct thread_state {
 	/* What a cache hit touches stands together: two cache lines, and one of `known`. */
 	u32 tid; /* 0: free */
@@ -200,7 +200,8 @@ struct {
 /* Requests on their way through a ring, each with a state of its own: what happens below them is gathered
  * as it is for a thread's. See slot.h. */
 #define RING_REQUESTS 8192 /* a power of two */
-__u64 ring_places[RING_REQUESTS] __weak = {}; /* address of the struct io_kiocb, 0: free */
+/* Address of the struct io_kiocb, 0: free. */
+__u64 ring_places[RING_REQUESTS] __weak __attribute__((aligned(64))) = {};
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, RING_REQUESTS);
