@@ -44,9 +44,13 @@ static __always_inline struct thread_state *find_request(struct ring_key *key)
 	return bpf_map_lookup_elem(&ring_requests, key);
 }
 
-/* A state for a key that has none. */
-static __always_inline struct thread_state *hash_request(struct ring_key *key)
+/* The state of a key in the hash map, a new one if it has none. */
+static __always_inline struct thread_state *hash_request(const struct ring_key *key)
 {
+	struct thread_state *request = bpf_map_lookup_elem(&ring_requests, key);
+
+	if (request)
+		return request;
 	bpf_map_update_elem(&ring_requests, key, &new_thread, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&ring_requests, key);
 }
