@@ -50,13 +50,22 @@ __noinline __weak u64 sum_some_iovecs(u64 array, u32 count)
 	return sum;
 }
 
+/* `at` below `count`, told so that the bound above it stays a constant to the verifier: clang 19 makes both one
+ * comparison with the lesser, whose range 5.10 does not know. */
+static __always_inline bool is_below(u32 at, u32 count)
+{
+	barrier_var(at);
+	barrier_var(count);
+	return at < count;
+}
+
 __noinline __weak u64 sum_iovecs(u64 array, u32 count)
 {
 	u64 sum = 0;
 
 	if (count > UIO_MAXIOV)
 		return WIRE_UNKNOWN; /* the kernel refuses more, too */
-	for (u32 at = 0; at < UIO_MAXIOV && at < count; at += IOVECS) {
+	for (u32 at = 0; at < UIO_MAXIOV && is_below(at, count); at += IOVECS) {
 		u64 some = sum_some_iovecs(array + at * sizeof(struct user_iovec), count - at);
 
 		if (some == WIRE_UNKNOWN)
@@ -85,7 +94,7 @@ __noinline __weak u64 sum_messages(u64 array, u32 count)
 {
 	u64 sum = 0;
 
-	for (u32 at = 0; at < UIO_MAXIOV && at < count; at += MESSAGES) {
+	for (u32 at = 0; at < UIO_MAXIOV && is_below(at, count); at += MESSAGES) {
 		u64 some = sum_some_messages(array + at * sizeof(struct user_message), count - at);
 
 		if (some == WIRE_UNKNOWN)

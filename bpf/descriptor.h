@@ -8,7 +8,6 @@
 #include "file.h"
 #include "request.h"
 
-
 /* What the network devices do for it finds its way back by the socket. */
 static __always_inline void meet_socket(struct thread_state *state, struct known_file *known)
 {
