@@ -37,7 +37,7 @@ void RecordWords::start(const Header& header, const std::vector<TargetProcess>& 
   }
   if (options_.target.all) what = "every process but this one";
   if (header.light) {
-    fmt::print(stderr, "iohops: tracing {}, but none of its system calls - {} hooks - Ctrl-C to stop\n", what,
+    fmt::print(stderr, "iohops: tracing {} without system calls - {} hooks - Ctrl-C to stop\n", what,
                header.hooks.size());
     return;
   }
