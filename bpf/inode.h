@@ -7,12 +7,12 @@
 
 #include "file.h"
 
-/* d_alias was in the union d_u up to 6.19. */
+/* d_alias is in the union d_u in 6.18, and no more in 7.3. */
 struct dentry___flat {
 	struct hlist_node d_alias;
 } __attribute__((preserve_access_index));
 
-/* The mounts of a file system were in a list up to 6.17. */
+/* The mounts of a file system are in a list_head in 6.12, and no more in 6.18. */
 struct mount___list {
 	struct list_head mnt_instance;
 } __attribute__((preserve_access_index));

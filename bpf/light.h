@@ -24,16 +24,19 @@ static __always_inline bool is_in_call(struct task_struct *task)
 #endif
 }
 
-/* find_open(), but a page fault that is over is closed: its thread is in a system call, which nothing has told us.
- * Before maj_flt counts a fault of the kernel itself there: that one waits or adds pages first. */
-static __always_inline struct thread_state *find_below(struct task_struct *task)
+/* What the task works on, but a page fault that is over is closed: its thread is in a system call, which nothing has
+ * told us. Before maj_flt counts a fault of the kernel itself there: that one waits or adds pages first. */
+static __always_inline struct thread_state *still_open(struct thread_state *state, struct task_struct *task)
 {
-	struct thread_state *state = find_open(task);
-
 	if (!light || !can_see_calls || !state || !is_in_call(task))
 		return state;
 	close_fault(state, task);
 	return NULL;
+}
+
+static __always_inline struct thread_state *find_below(struct task_struct *task)
+{
+	return still_open(find_open(task), task);
 }
 
 /* The process of a thread that does I/O in a system call. */

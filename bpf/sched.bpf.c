@@ -74,10 +74,7 @@ int BPF_PROG(sched_switch, bool preempted, struct task_struct *prev, struct task
 		if (state && state->running.address && !preempted && is_interruptible(prev))
 			state->running.address = 0;
 		state = state ? request_of(state) : rings_met ? worker_request(prev) : NULL;
-		if (light && can_see_calls && state && is_in_call(prev)) {
-			close_fault(state, prev);
-			state = NULL;
-		}
+		state = still_open(state, prev);
 		if (state)
 			switch_out(state, prev, preempted);
 	}

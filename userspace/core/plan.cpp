@@ -109,10 +109,12 @@ void settle_copies(const Features& features, std::vector<PlannedProgram>& progra
   }
 }
 
+bool tells_page_faults(const PlannedProgram& program) { return program.program.starts_with("fault_"); }
+
 // What needs an open system call or the thread's state that it leaves.
 bool lives_on_system_calls(const PlannedProgram& program) {
   constexpr std::string_view kPrefixes[] = {"syscall_e", "uring_", "aio_", "net_", "sched_rename"};
-  return program.attach >= Attach::kFexit ||
+  return of_function(program.attach) ||
          std::any_of(std::begin(kPrefixes), std::end(kPrefixes),
                      [&](std::string_view prefix) { return program.program.starts_with(prefix); });
 }
@@ -136,7 +138,7 @@ void leave_system_calls_out(Plan& plan) {
   // Without it a fault that is over cannot be told from the system call that its thread is in.
   if (!plan.uses("bpf_task_pt_regs"))
     for (PlannedProgram& program : plan.programs)
-      if (program.program.starts_with("fault_") && program.enabled) {
+      if (tells_page_faults(program) && program.enabled) {
         program.enabled = false;
         program.reason = "--light needs the BPF helper bpf_task_pt_regs for it (Linux 5.15)";
       }
@@ -207,7 +209,7 @@ bool Plan::watches_streams() const {
 
 void Plan::leave_page_faults_out() {
   for (PlannedProgram& planned : programs) {
-    if (!planned.program.starts_with("fault_")) continue;
+    if (!tells_page_faults(planned)) continue;
     planned.enabled = false;
     planned.superseded = true;
   }

@@ -12,7 +12,7 @@ void ReportPage::below_calls() {
   if (faults != summary_.by_op.end()) {
     const OpTotals& totals = faults->second;
     out_ += '\n';
-    flow({text::grouped(totals.requests) + (totals.requests == 1 ? " page fault on files" : " page faults on files"), "mapped " + text::bytes(summary_.mapped.bytes),
+    flow({plural(totals.requests, "page fault") + " on files", "mapped " + text::bytes(summary_.mapped.bytes),
           "p50 " + text::duration(totals.latency.percentile(50)),
           "p99 " + text::duration(totals.latency.percentile(99))},
          "");

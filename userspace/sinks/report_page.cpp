@@ -12,10 +12,6 @@
 namespace iohops {
 namespace {
 
-std::string plural(uint64_t n, std::string_view one) {
-  return fmt::format("{} {}{}", text::grouped(n), one, n == 1 ? "" : "s");
-}
-
 OpTotals all_ops(const Summary& summary) {
   OpTotals all;
   for (const auto& [op, totals] : summary.by_op) all.merge(totals);
@@ -23,6 +19,10 @@ OpTotals all_ops(const Summary& summary) {
 }
 
 }  // namespace
+
+std::string ReportPage::plural(uint64_t n, std::string_view one) {
+  return fmt::format("{} {}{}", text::grouped(n), one, n == 1 ? "" : "s");
+}
 
 ReportPage::ReportPage(const ReportLedger& ledger, const TextReportOptions& options, bool truncated)
     : ledger_(ledger),

@@ -38,6 +38,7 @@ class ReportPage {
   // Pieces side by side, as many in a line as fit.
   void flow(const std::vector<std::string>& pieces, std::string_view indent,
             std::string_view gap = "   ");
+  static std::string plural(uint64_t n, std::string_view one);
   void prose(const std::string& sentence);  // indented, broken at blanks
   void section(text::Table&);  // the table, its title line emphasised, an empty line before it
   std::string escaped(std::string_view raw) const { return text::escape(raw, options_.utf8); }
