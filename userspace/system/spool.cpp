@@ -3,15 +3,20 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 namespace iohops {
 namespace {
+
+// 11 million cached requests: some seconds of work when it is done at last.
+constexpr uint64_t kMostPatient = uint64_t{256} << 20;
 
 // O_TMPFILE where the file system has it, an unlinked file elsewhere: nothing is left behind by a
 // kill.
@@ -40,7 +45,12 @@ Spool::Spool(size_t memory_bytes, std::string directory)
 }
 
 void Spool::open_file() {
-  if (Result<UniqueFd> file = unnamed_file(directory_)) file_ = std::move(*file);
+  Result<UniqueFd> file = unnamed_file(directory_);
+  if (!file) return;
+  file_ = std::move(*file);
+  struct statvfs system {};
+  if (fstatvfs(file_.get(), &system) == 0)
+    file_patient_ = std::min<uint64_t>(kMostPatient, uint64_t{system.f_bavail} * system.f_frsize / 4);
 }
 
 Status Spool::append(Record record) {
@@ -54,33 +64,51 @@ Status Spool::append(Record record) {
 }
 
 Status Spool::hand_over() {
-  if (filling_.empty()) return {};
-  std::lock_guard lock(mutex_);
-  if (abandoned_) {
-    filling_.clear();
-    return {};
+  if (filling_.empty() && full_.empty()) return {};
+  if (!filling_.empty()) {
+    appended_.fetch_add(filling_.size() * 8, std::memory_order_relaxed);
+    full_.push_back(std::exchange(filling_, {}));
   }
-  appended_ += filling_.size() * 8;
+  std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock && full_.size() >= memory_chunks_) lock.lock();
+  if (lock) {
+    for (; !full_.empty(); full_.pop_front())
+      if (Status passed = pass_on(std::move(full_.front())); !passed) return passed;
+    filling_ = spare();
+    filling_.clear();
+    changed_.notify_one();
+  }
+  filling_.reserve(kChunkWords);
+  return {};
+}
+
+// With the lock, as all that follows but give_back().
+Spool::Chunk Spool::spare() {
+  if (spare_.empty()) return {};
+  Chunk chunk = std::move(spare_.back());
+  spare_.pop_back();
+  return chunk;
+}
+
+void Spool::keep(Chunk chunk) {
+  if (chunk.capacity() >= kChunkWords && spare_.size() < memory_chunks_) spare_.push_back(std::move(chunk));
+}
+
+Status Spool::pass_on(Chunk chunk) {
+  if (abandoned_) return {};
   if (!in_file_.empty() || memory_.size() >= memory_chunks_) {
-    if (Status written = to_file(filling_); !written) return written;
-    filling_.clear();
-  } else {
-    memory_.push_back(std::move(filling_));
-    filling_ = {};
-    if (!spare_.empty()) {
-      filling_ = std::move(spare_.back());
-      spare_.pop_back();
-    }
-    filling_.clear();
-    filling_.reserve(kChunkWords);
+    Status written = to_file(chunk);
+    keep(std::move(chunk));
+    return written;
   }
-  changed_.notify_one();
+  memory_.push_back(std::move(chunk));
   return {};
 }
 
 Status Spool::close() {
   Status handed = hand_over();
   std::lock_guard lock(mutex_);
+  for (; handed && !full_.empty(); full_.pop_front()) handed = pass_on(std::move(full_.front()));
   closed_ = true;
   changed_.notify_one();
   return handed;
@@ -117,8 +145,11 @@ Status Spool::to_file(const Chunk& chunk) {
   return {};
 }
 
-Result<Spool::Chunk> Spool::from_file() {
-  Chunk chunk(in_file_.front());
+// The lock is open while it reads: what is appended meanwhile goes behind it.
+Result<Spool::Chunk> Spool::from_file(std::unique_lock<std::mutex>& lock) {
+  Chunk chunk = spare();
+  chunk.resize(in_file_.front());
+  lock.unlock();
   auto* bytes = reinterpret_cast<char*>(chunk.data());
   for (size_t done = 0, size = chunk.size() * 8; done < size;) {
     const ssize_t n =
@@ -131,17 +162,28 @@ Result<Spool::Chunk> Spool::from_file() {
     done += static_cast<size_t>(n);
   }
   file_read_ += chunk.size() * 8;
-  in_file_.pop_front();
-  if (in_file_.empty()) {  // caught up: give the room back
-    if (ftruncate(file_.get(), 0) == 0) file_read_ = file_written_ = 0;
-  }
+  give_back();
+  lock.lock();
+  if (!in_file_.empty()) in_file_.pop_front();  // unless it was abandoned meanwhile
+  if (in_file_.empty() && ftruncate(file_.get(), 0) == 0)
+    file_read_ = file_written_ = file_freed_ = 0;
   return chunk;
+}
+
+// What was read back needs no room on the disk, and what was not written to it yet never will be. Where a file
+// cannot have holes the room comes back when all is read.
+void Spool::give_back() {
+  constexpr uint64_t kStep = 1 << 20;
+  const uint64_t until = file_read_ / kStep * kStep;
+  if (until <= file_freed_) return;
+  fallocate(file_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(file_freed_),
+            static_cast<off_t>(until - file_freed_));
+  file_freed_ = until;
 }
 
 Result<std::optional<Spool::Chunk>> Spool::take(Chunk reuse, std::chrono::milliseconds patience) {
   std::unique_lock lock(mutex_);
-  if (reuse.capacity() >= kChunkWords && spare_.size() < memory_chunks_)
-    spare_.push_back(std::move(reuse));
+  keep(std::move(reuse));
   changed_.wait_for(lock, patience,
                     [&] { return closed_ || !memory_.empty() || !in_file_.empty(); });
   Chunk chunk;
@@ -149,24 +191,14 @@ Result<std::optional<Spool::Chunk>> Spool::take(Chunk reuse, std::chrono::millis
     chunk = std::move(memory_.front());
     memory_.pop_front();
   } else if (!in_file_.empty()) {
-    Result<Chunk> read = from_file();
+    Result<Chunk> read = from_file(lock);
     if (!read) return read.error();
     chunk = std::move(*read);
   } else if (closed_) {
     return std::optional<Chunk>();
   }
-  taken_ += chunk.size() * 8;
+  taken_.fetch_add(chunk.size() * 8, std::memory_order_release);
   return std::optional<Chunk>(std::move(chunk));
-}
-
-uint64_t Spool::appended_bytes() const {
-  std::lock_guard lock(mutex_);
-  return appended_;
-}
-
-uint64_t Spool::backlog_bytes() const {
-  std::lock_guard lock(mutex_);
-  return appended_ - taken_;
 }
 
 }  // namespace iohops

@@ -2,6 +2,7 @@
 // temporary file. One thread appends, one takes. Sees bytes of whole records.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -19,7 +20,8 @@ namespace iohops {
 
 // The reason for a second thread: writing the output can block (a slow disk, a pipe whose reader
 // sleeps), draining the rings must not. Order is kept: while the file holds anything, new chunks go
-// behind it.
+// behind it. The converting side can lose its CPU with the lock in its hands, to threads of higher priority
+// than its own: the capturing side waits for it only when it has no room left of its own.
 class Spool {
  public:
   using Chunk = std::vector<uint64_t>;  // words, so that records in it are aligned
@@ -41,28 +43,42 @@ class Spool {
   // The converting side gives up (its output failed): append() drops from now on.
   void abandon();
 
-  uint64_t appended_bytes() const;
-  uint64_t backlog_bytes() const;  // appended and not taken
+  // Any thread. How much may wait before something must be done about it: what the memory takes, and of the file
+  // system where open_file() found room a fourth of that, at most 256 MiB.
+  uint64_t patient_bytes() const { return memory_chunks_ * kChunkWords * 8 + file_patient_; }
+  uint64_t memory_bytes() const { return memory_chunks_ * kChunkWords * 8; }
+  uint64_t appended_bytes() const { return appended_.load(std::memory_order_relaxed); }
+  uint64_t backlog_bytes() const {  // appended and not taken
+    const uint64_t taken = taken_.load(std::memory_order_acquire);
+    return appended_.load(std::memory_order_relaxed) - taken;
+  }
 
  private:
+  Chunk spare();
+  void keep(Chunk chunk);
+  Status pass_on(Chunk chunk);
   Status to_file(const Chunk& chunk);
-  Result<Chunk> from_file();
+  Result<Chunk> from_file(std::unique_lock<std::mutex>& lock);
+  void give_back();
 
   static constexpr size_t kChunkWords = 32768;  // 256 KiB
 
   const size_t memory_chunks_;
   const std::string directory_;
   Chunk filling_;
-  mutable std::mutex mutex_;
+  std::deque<Chunk> full_;  // the capturing side's, until it gets the lock
+  std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Chunk> memory_;
-  std::vector<Chunk> spare_;
+  std::vector<Chunk> spare_;  // of whole size
   std::deque<uint32_t> in_file_;  // words of each chunk in the file
   UniqueFd file_;
+  uint64_t file_patient_ = 0;
   uint64_t file_read_ = 0;     // bytes
   uint64_t file_written_ = 0;  // bytes
-  uint64_t appended_ = 0;
-  uint64_t taken_ = 0;
+  uint64_t file_freed_ = 0;    // bytes from its beginning on that it has no room for any more
+  std::atomic<uint64_t> appended_ = 0;
+  std::atomic<uint64_t> taken_ = 0;
   bool closed_ = false;
   bool abandoned_ = false;
 };
