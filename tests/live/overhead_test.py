@@ -1,5 +1,6 @@
 """What tracing costs, as the summary says it and as the target feels it. The oracles are the scheduler's own count,
 the kernel's statistics of BPF programs, and a loop that notes its largest gap."""
+import contextlib
 import datetime
 import itertools
 import json
@@ -42,6 +43,37 @@ def test_the_collector_s_share_is_what_the_scheduler_counted():
     said = summary["overhead"]["cpu_percent"] / 100 * summary["duration_ns"]
     check(said >= 0.9 * ran, f"{said / 1e6:.1f} ms are said, {ran / 1e6:.1f} ms had run before it was stopped")
     check(said <= ran_at_most, f"{said / 1e6:.1f} ms are said, the process ran {ran_at_most / 1e6:.1f} ms in all")
+
+
+@contextlib.contextmanager
+def busy_cpus():
+    """One more program than there are CPUs, each of which never sleeps."""
+    programs = [subprocess.Popen(["sh", "-c", "while :; do :; done"]) for _ in range(os.cpu_count() + 1)]
+    try:
+        yield
+    finally:
+        for program in programs:
+            program.kill()
+            program.wait()
+
+
+def test_converting_waits_while_others_want_the_cpus():
+    count = 3_000_000
+    work = Workload("hot_pread", count=count)
+    recording = Recording("-p", work.pid, output="/dev/null")
+    pid = recording.process.pid
+    [converter] = [t for t in pathlib.Path(f"/proc/{pid}/task").iterdir() if t.name != str(pid)]
+    with busy_cpus():
+        began = time.monotonic_ns()
+        work.go()
+        work.wait_done()
+        ran = int((converter / "schedstat").read_text().split()[0])
+        took = time.monotonic_ns() - began
+    recording.stop()
+    work.finish()
+    check(ran < took / 10, f"the converter ran for {ran / 1e6:.0f} ms of {took / 1e6:.0f} ms in which all CPUs were busy")
+    check(re.search(rf" {count + 1:,} requests, 0 lost| {count:,} requests, 0 lost", recording.text()),
+          f"not all of {count:,} requests were converted in the end: {recording.text()}")
 
 
 def run_ns(pid):

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <chrono>
+#include <ctime>
 #include <span>
 
 #include "core/decode.hpp"
@@ -12,6 +13,14 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kFlushPeriod{500};
+constexpr std::chrono::milliseconds kLook{5};
+constexpr int kShare = 32;  // of the time of one CPU, one part, while others want it
+
+std::chrono::nanoseconds own_cpu_time() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+}
 
 }  // namespace
 
@@ -22,6 +31,7 @@ Converter::~Converter() {
   if (!thread_.joinable()) return;
   spool_.abandon();
   (void)spool_.close();
+  hurry();
   thread_.join();
 }
 
@@ -45,12 +55,36 @@ Status Converter::run() {
     if (!taken) return taken.error();
     if (!*taken) return flush();
     chunk = std::move(**taken);
+    if (!chunk.empty()) give_way();
+    const auto before = own_cpu_time();
     if (Status converted = convert(chunk); !converted) return converted;
+    spent_ = own_cpu_time() - before;
     if (Clock::now() - flushed >= kFlushPeriod) {
       if (Status status = flush(); !status) return status;
       flushed = Clock::now();
     }
   }
+}
+
+// Until a CPU is idle, its own share has come, or there is no time to lose.
+void Converter::give_way() {
+  const auto limit = Clock::now() + spent_ * kShare;
+  std::unique_lock lock(mutex_);
+  while (!hurries() && Clock::now() < limit && demand_.exceeds()) hurried_.wait_for(lock, kLook);
+}
+
+// With the lock.
+bool Converter::hurries() {
+  const uint64_t backlog = spool_.backlog_bytes();
+  if (backlog > spool_.patient_bytes()) behind_ = true;
+  if (backlog < spool_.memory_bytes()) behind_ = false;
+  return over_ || behind_;
+}
+
+void Converter::hurry() {
+  std::lock_guard lock(mutex_);
+  over_ = true;
+  hurried_.notify_one();
 }
 
 Status Converter::convert(const Spool::Chunk& chunk) {

@@ -253,7 +253,7 @@ Status Recording::capture() {
     if (should_stop(now)) return {};
     Result<int> pause = capture_->round();
     if (!pause) return pause.error();
-    words_.progress(now - start_ns_, converter_->requests(), *capture_, spool_->appended_bytes());
+    words_.progress(now - start_ns_, converter_->requests(), *capture_, *spool_);
     int timeout = *pause;
     if (options_.duration_ns) {
       const uint64_t left =
@@ -268,6 +268,7 @@ Status Recording::capture() {
 // Device work that requests of the trace started is waited for, for a bounded time.
 Status Recording::drain() {
   session_->disarm();
+  converter_->hurry();
   const uint64_t limit = monotonic_ns() + kDrainLimit;
   while (session_->bios_in_flight() > 0 && monotonic_ns() < limit) {
     Result<int> pause = capture_->round();
@@ -315,6 +316,7 @@ Status Recording::close_outputs() {
 Error Recording::end_early(Error why) {
   session_->disarm();
   session_->detach();
+  converter_->hurry();
   (void)spool_->close();
   heed_the_impatient();
   if (converter_->join()) (void)close_outputs();

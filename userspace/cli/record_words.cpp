@@ -13,6 +13,7 @@ namespace iohops {
 namespace {
 
 constexpr uint64_t kSecond = 1'000'000'000;
+constexpr uint64_t kWorthTelling = 8 << 20;
 
 std::string size_of(const std::string& path) {
   struct stat facts {};
@@ -47,12 +48,14 @@ void RecordWords::start(const Header& header, const std::vector<TargetProcess>& 
 }
 
 void RecordWords::progress(uint64_t elapsed_ns, uint64_t requests, const Capture& capture,
-                           uint64_t bytes) {
+                           const Spool& spool) {
   if (quiet() || !isatty(STDERR_FILENO) || elapsed_ns - told_ns_ < kSecond) return;
   told_ns_ = elapsed_ns;
-  fmt::print(stderr, "\r  {} s  {} requests  lost {}  ring {:.0f} %  trace {}\x1b[K",
+  const uint64_t waiting = spool.backlog_bytes();
+  fmt::print(stderr, "\r  {} s  {} requests  lost {}  ring {:.0f} %  trace {}{}\x1b[K",
              elapsed_ns / kSecond, requests, capture.lost(), capture.ring_percent(),
-             text::bytes(bytes));
+             text::bytes(spool.appended_bytes()),
+             waiting < kWorthTelling ? "" : fmt::format(" ({} not written yet)", text::bytes(waiting)));
   std::fflush(stderr);
 }
 

@@ -9,6 +9,7 @@
 #include "cli/options.hpp"
 #include "core/model/model.hpp"
 #include "system/process.hpp"
+#include "system/spool.hpp"
 
 namespace iohops {
 
@@ -20,7 +21,7 @@ class RecordWords {
   // `missing`: hooks that the kernel does not offer.
   void start(const Header& header, const std::vector<TargetProcess>& targets, size_t missing) const;
   // Once a second, if stderr is a terminal. `elapsed_ns` since the start of the trace.
-  void progress(uint64_t elapsed_ns, uint64_t requests, const Capture& capture, uint64_t bytes);
+  void progress(uint64_t elapsed_ns, uint64_t requests, const Capture& capture, const Spool& spool);
   // `bytes` were captured faster than they are written.
   void backlog(uint64_t bytes) const;
   void end(const Summary& summary, uint64_t ring_bytes) const;
