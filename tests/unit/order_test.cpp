@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <span>
 #include <tuple>
 #include <vector>
 
@@ -106,6 +107,110 @@ TEST(Order, agrees_with_a_stable_sort_on_nearly_ordered_rings) {
   });
   EXPECT_EQ(out, in);
   EXPECT_EQ(orderer.late(), 0u);
+}
+
+// A ring whose records are merged where they lie.
+struct InPlace {
+  uint32_t ring;
+  std::vector<uint64_t> words;
+
+  void add(const Item& item, size_t bytes) {
+    const wire_header header{item.time, 999, static_cast<uint16_t>(bytes), item.cpu};
+    const size_t at = words.size();
+    words.resize(at + bytes / 8);
+    std::memcpy(&words[at], &header, sizeof header);
+    words[at + 2] = item.arrival;
+  }
+  Orderer::Source source() const { return {std::as_bytes(std::span(words)), ring}; }
+};
+
+// Everything up to `until`, of lanes and of rings, from which it is cut.
+std::vector<Item> release(Orderer& orderer, std::vector<InPlace>& rings, uint64_t until) {
+  std::vector<Orderer::Source> sources;
+  std::vector<Item> out;
+  for (const InPlace& ring : rings) sources.push_back(ring.source());
+  EXPECT_TRUE(orderer.release(until, sources, [&](const Orderer::Run& run) {
+    Record rest = run.bytes;
+    uint32_t records = 0;
+    for (; !rest.empty(); records++) {
+      const Result<Record> record = next_record(rest);
+      EXPECT_TRUE(record);
+      const auto* words = reinterpret_cast<const uint64_t*>(record->data());
+      out.push_back({words[0], view<wire_header>(*record)->cpu, words[2]});
+      EXPECT_EQ(out.back().cpu, run.ring);
+    }
+    EXPECT_EQ(records, run.records);
+    EXPECT_LE(run.bytes.size(), Orderer::kLongestRun);
+    return Status();
+  }));
+  for (size_t i = 0; i < rings.size(); i++) {
+    auto& words = rings[i].words;
+    words.erase(words.begin(), words.end() - static_cast<ptrdiff_t>(sources[i].waiting.size() / 8));
+  }
+  return out;
+}
+
+TEST(Order, what_lies_in_rings_is_merged_with_what_was_copied) {
+  Orderer orderer;
+  std::vector<InPlace> rings{{100, {}}, {101, {}}, {102, {}}};
+  uint64_t seed = 11, arrival = 0, now = 1000;
+  const auto random = [&seed](uint64_t below) {
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return (seed >> 33) % below;
+  };
+  std::vector<Item> in, out;
+  for (int drain = 0; drain < 200; drain++) {
+    for (uint32_t cpu = 0; cpu < 4; cpu++) {
+      for (uint64_t i = random(10); i > 0; i--) {
+        const Item item{now + random(1000), cpu, arrival++};
+        in.push_back(item);
+        ASSERT_TRUE(push(orderer, item, 24 + 8 * random(40)));
+      }
+    }
+    for (InPlace& ring : rings) {
+      uint64_t time = now;
+      for (uint64_t i = random(4) == 0 ? 500 : random(10); i > 0; i--) {
+        const Item item{time, ring.ring, arrival++};
+        time = std::min(now + 999, time + random(20));
+        in.push_back(item);
+        ring.add(item, 24 + 8 * random(4));
+      }
+    }
+    const auto ready = release(orderer, rings, now + random(1000));
+    out.insert(out.end(), ready.begin(), ready.end());
+    now += 1000;
+  }
+  const auto rest = release(orderer, rings, UINT64_MAX);
+  out.insert(out.end(), rest.begin(), rest.end());
+  std::sort(in.begin(), in.end(), [](const Item& a, const Item& b) {
+    return std::tie(a.time, a.cpu, a.arrival) < std::tie(b.time, b.cpu, b.arrival);
+  });
+  EXPECT_EQ(out, in);
+  EXPECT_EQ(orderer.late(), 0u);
+  for (const InPlace& ring : rings) EXPECT_TRUE(ring.words.empty());
+}
+
+TEST(Order, a_late_record_in_a_ring_waits_for_nothing_and_is_counted) {
+  Orderer orderer;
+  std::vector<InPlace> rings{{7, {}}};
+  rings[0].add({100, 7, 0}, 24);
+  release(orderer, rings, 100);
+  rings[0].add({50, 7, 1}, 24);
+  rings[0].add({150, 7, 2}, 24);
+  EXPECT_EQ(release(orderer, rings, 60), (std::vector<Item>{{50, 7, 1}}));
+  EXPECT_EQ(orderer.late(), 1u);
+}
+
+TEST(Order, what_cannot_be_a_record_stays_in_its_ring) {
+  for (const uint64_t size : {uint64_t{0}, uint64_t{8}, uint64_t{20}, uint64_t{32}}) {
+    Orderer orderer;
+    std::vector<InPlace> rings{{7, {}}};
+    rings[0].add({1, 7, 0}, 24);
+    rings[0].add({2, 7, 1}, 24);
+    rings[0].words[4] = 999 | size << 16;
+    EXPECT_EQ(release(orderer, rings, 9), (std::vector<Item>{{1, 7, 0}})) << size;
+    EXPECT_EQ(rings[0].words.size(), 3u) << size;
+  }
 }
 
 TEST(Order, backward_input_is_sorted_too) {

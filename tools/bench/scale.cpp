@@ -1,5 +1,5 @@
 // scale [CPUS RECORDS_PER_SECOND]: what the capturing thread would do on a machine with so many
-// CPUs, all of them producing. There is no kernel in it: the rings' contents are made in memory, as
+// CPUs, all of them producing. There is no kernel in it: the contents of the rings of words are made in memory, as
 // they lie after a round of 4 ms, and go through the same Orderer and Spool as a recording's, on
 // the clock of the simulated machine. Without arguments, a table.
 //
@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "bpf/wire.h"
@@ -40,8 +41,7 @@ constexpr double kMiB = 1 << 20;
 
 struct Outcome {
   double ns_per_record = 0;
-  double peak_mib = 0;   // of the orderer
-  uint64_t refused = 0;  // it had no room: they would count as lost
+  double peak_mib = 0;  // in all rings
   uint64_t late = 0;
 };
 
@@ -50,47 +50,57 @@ struct Machine {
   uint64_t per_second;  // records of all CPUs
 };
 
-// The records of one round of one CPU, evenly spread, each CPU a little off the others.
-void fill(std::vector<wire_same>& records, const Machine& machine, uint32_t cpu, uint64_t begin) {
+// What one round adds to the ring of one CPU: evenly spread records, each CPU a little off the others.
+void fill(std::vector<wire_same>& ring, const Machine& machine, uint32_t cpu, uint64_t begin) {
   const uint64_t count = machine.per_second * kRoundNs / 1'000'000'000 / machine.cpus;
-  records.resize(count);
   for (uint64_t i = 0; i < count; i++) {
-    wire_same& record = records[i];
-    record = {};
+    wire_same record = {};
     record.time_ns = begin + i * kRoundNs / count + cpu * 7;
     record.kind = WIRE_SAME + int{WIRE_SAME_AHEAD};
     record.size = sizeof record;
     record.context = WIRE_CONTEXT(cpu + 1, 1);
     record.duration_ns = 500;
+    ring.push_back(record);
   }
+}
+
+// The converting thread, whose time is not this one's.
+bool convert(Spool& spool, Spool::Chunk& chunk) {
+  while (spool.backlog_bytes() > 0) {
+    auto taken = spool.take(std::move(chunk), std::chrono::milliseconds(0));
+    if (!taken || !*taken) return false;
+    chunk = std::move(**taken);
+  }
+  return true;
 }
 
 std::optional<Outcome> simulate(const Machine& machine) {
   Orderer orderer;
   Spool spool(size_t{8} << 20, "/var/tmp");
   std::vector<std::vector<wire_same>> rings(machine.cpus);
+  std::vector<Orderer::Source> sources;
   Outcome outcome;
   uint64_t records = 0;
   uint64_t busy = 0;
   Spool::Chunk chunk;
   for (uint64_t now = kRoundNs; records < kRecords; now += kRoundNs) {
     for (uint32_t cpu = 0; cpu < machine.cpus; cpu++) fill(rings[cpu], machine, cpu, now);
+    size_t waiting = 0;
+    for (const auto& ring : rings) waiting += ring.size() * sizeof(wire_same);
+    outcome.peak_mib = std::max(outcome.peak_mib, static_cast<double>(waiting) / kMiB);
     const uint64_t begin = cpu_ns();
-    for (uint32_t cpu = 0; cpu < machine.cpus; cpu++) {
-      for (const wire_same& record : rings[cpu]) {
-        outcome.refused += !orderer.push(bytes_of(record), cpu);
-        records++;
-      }
-    }
-    outcome.peak_mib = std::max(outcome.peak_mib, static_cast<double>(orderer.bytes()) / kMiB);
-    if (!orderer.release(now + kRoundNs - kWindowNs, [&](Record r) { return spool.append(r); }))
-      return {};
+    sources.clear();
+    for (uint32_t cpu = 0; cpu < machine.cpus; cpu++)
+      sources.push_back({std::as_bytes(std::span(rings[cpu])), cpu});
+    const Status released = orderer.release(now + kRoundNs - kWindowNs, sources, [&](const Orderer::Run& run) {
+      records += run.records;
+      return spool.append(run.bytes);
+    });
     busy += cpu_ns() - begin;
-    // The converting thread, whose time is not this one's.
-    while (spool.backlog_bytes() > 0) {
-      auto taken = spool.take(std::move(chunk), std::chrono::milliseconds(0));
-      if (!taken || !*taken) return {};
-      chunk = std::move(**taken);
+    if (!released || !convert(spool, chunk)) return {};
+    for (const Orderer::Source& source : sources) {
+      auto& ring = rings[source.ring];
+      ring.erase(ring.begin(), ring.end() - static_cast<ptrdiff_t>(source.waiting.size() / sizeof(wire_same)));
     }
   }
   outcome.late = orderer.late();
@@ -108,7 +118,7 @@ int print(const Machine& machine) {
              static_cast<double>(machine.per_second) / 1e6, outcome->ns_per_record,
              1e3 / outcome->ns_per_record,
              outcome->ns_per_record * static_cast<double>(machine.per_second) / 1e7,
-             outcome->peak_mib, outcome->refused);
+             outcome->peak_mib, outcome->late);
   return 0;
 }
 
@@ -120,7 +130,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   fmt::print("{:>6} {:>12} {:>12} {:>14} {:>12} {:>12} {:>9}\n", "CPUs", "M records/s", "ns/record",
-             "could do M/s", "of a core", "orderer MiB", "refused");
+             "could do M/s", "of a core", "rings MiB", "late");
   if (argc == 3)
     return print({static_cast<uint32_t>(std::atoi(argv[1])), std::strtoull(argv[2], nullptr, 10)});
   int status = 0;

@@ -115,7 +115,19 @@ Status Capture::drain(uint64_t now) {
 }
 
 Status Capture::hand_on(uint64_t until_ns) {
-  return orderer_.release(until_ns, [&](Record record) { return spool_.append(record); });
+  sources_.clear();
+  session_.each_word_ring([&](const WordRing& ring, uint32_t number) { sources_.push_back({ring.waiting(), number}); });
+  const Status released = orderer_.release(until_ns, sources_, [&](const Orderer::Run& run) {
+    Status appended = spool_.append(run.bytes);
+    if (WordRing* ring = session_.word_ring(run.ring)) {
+      ring->take(run.bytes.size());
+      records_ += run.records;
+      bytes_ += run.bytes.size();
+    }
+    return appended;
+  });
+  session_.each_word_ring([](WordRing& ring, uint32_t) { ring.publish(); });
+  return released;
 }
 
 void Capture::note_loss(uint64_t now, uint32_t cause, uint64_t count) {

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "bpf/wire.h"
 #include "core/order.hpp"
@@ -61,6 +62,7 @@ class Capture {
   Spool& spool_;
   EarlyFilter filter_;
   Orderer orderer_;
+  std::vector<Orderer::Source> sources_;  // the rings of words
   KernelCounters seen_;
   ClockOffsets clocks_;  // at the start
   uint64_t start_ns_ = 0;

@@ -10,6 +10,13 @@ namespace {
 // A record that would have to move further than this makes its lane sort as a whole instead.
 constexpr size_t kMaxShift = 64;
 
+// Of a source; nullptr: nothing that can be a record.
+const wire_header* first_header(Record waiting) {
+  const size_t size = claimed_size(waiting);
+  if (size < sizeof(wire_header) || size % 8 != 0 || size > waiting.size()) return nullptr;
+  return view<wire_header>(waiting);
+}
+
 }  // namespace
 
 Orderer::Orderer(size_t max_bytes)
@@ -73,8 +80,12 @@ void Orderer::insert(Lane& lane, Entry entry) {
 }
 
 // Sorts what has to be sorted, forgets what has gone, and builds the heap of lanes.
-void Orderer::prepare() {
+void Orderer::prepare(std::span<const Source> sources) {
   heap_.clear();
+  for (size_t i = 0; i < sources.size(); i++) {
+    const wire_header* first = first_header(sources[i].waiting);
+    if (first) heap_.push_back({first->time_ns, sources[i].ring, static_cast<uint32_t>(kLanes + i)});
+  }
   for (size_t i = 0; i < kLanes; i++) {
     Lane& lane = lanes_[i];
     if (lane.head > 0 && lane.head * 2 >= lane.entries.size()) {
@@ -98,28 +109,62 @@ Orderer::Front Orderer::front(uint32_t lane) const {
   return {entry.time_ns, entry.ring, lane};
 }
 
-// The earliest record if it is due, nullptr otherwise. Its lane moves on.
-const Orderer::Entry* Orderer::next(uint64_t until_ns) {
-  if (heap_.empty()) return nullptr;
+// What is older than the last record handed out is late and waits for nothing.
+bool Orderer::is_due(uint64_t until_ns) const {
+  return !heap_.empty() && heap_.front().time_ns <= std::max(until_ns, released_ns_);
+}
+
+// The earliest record, of a lane, which moves on.
+Orderer::Entry Orderer::take_entry() {
   const Front first = heap_.front();
-  // What is older than the last record handed out is late and waits for nothing.
-  if (first.time_ns > until_ns && first.time_ns > released_ns_) return nullptr;
   released_ns_ = std::max(released_ns_, first.time_ns);
   Lane& lane = lanes_[first.lane];
-  const Entry& entry = lane.entries[lane.head++];
+  const Entry entry = lane.entries[lane.head++];
   records_--;
   if (lane.head < lane.entries.size()) {
     const uint32_t place = lane.entries[lane.head].place;
     __builtin_prefetch(chunks_[place / kChunkUnits].words.get() + place % kChunkUnits);
     sift_down(front(first.lane));
-  } else if (heap_.size() > 1) {
-    const Front last = heap_.back();
-    heap_.pop_back();
-    sift_down(last);
   } else {
-    heap_.clear();
+    pop_heap();
   }
-  return &entry;
+  return entry;
+}
+
+// The earliest records, of a source, as far as no other ring has an earlier one.
+Orderer::Run Orderer::take_run(Source& source, uint64_t until_ns) {
+  constexpr size_t kAhead = 256;  // bytes: another CPU has written them, and its cache has them
+  Front now = heap_.front(), other{UINT64_MAX, UINT32_MAX, 0};
+  for (size_t child = 1; child < std::min<size_t>(3, heap_.size()); child++)
+    if (before(heap_[child], other)) other = heap_[child];
+  Run run{source.waiting, 0, source.ring};
+  size_t bytes = 0;
+  const wire_header* next = nullptr;
+  do {
+    late_ += now.time_ns < released_ns_;
+    released_ns_ = std::max(released_ns_, now.time_ns);
+    const size_t size = claimed_size(source.waiting);
+    __builtin_prefetch(source.waiting.data() + kAhead);
+    source.waiting = source.waiting.subspan(size);
+    bytes += size;
+    run.records++;
+    next = first_header(source.waiting);
+    if (next) now.time_ns = next->time_ns;
+  } while (next && now.time_ns <= std::max(until_ns, released_ns_) && before(now, other) &&
+           bytes + next->size <= kLongestRun);
+  run.bytes = run.bytes.first(bytes);
+  newest_ns_ = std::max(newest_ns_, released_ns_);
+  if (next)
+    sift_down(now);
+  else
+    pop_heap();
+  return run;
+}
+
+void Orderer::pop_heap() {
+  const Front last = heap_.back();
+  heap_.pop_back();
+  if (!heap_.empty()) sift_down(last);
 }
 
 // Puts `front` in the place of the first lane's and restores the heap.

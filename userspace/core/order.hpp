@@ -1,10 +1,12 @@
-// Orderer: one stream in time order out of the records of several rings. Sees record headers only.
+// Orderer: one stream in time order out of the records of several rings, which were copied out of them or still lie
+// there. Sees record headers only.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "core/decode.hpp"
@@ -17,6 +19,8 @@ namespace iohops {
 // sorted by (time, arrival) on insertion; lanes are merged on release. Release condition: the
 // caller names a time; everything up to it goes out in (time, ring, arrival) order. A record that is
 // older than what already went out is late: it goes out first at the next release, and is counted.
+// Records that lie in memory one after the other, each at least as late as the one before, need no lane: they are
+// merged where they lie (a Source).
 class Orderer {
  public:
   // At most `max_bytes` of records are kept (rounded up to whole chunks).
@@ -25,24 +29,49 @@ class Orderer {
   // Copies the record, which next_record() has accepted. false: no room, release some first.
   bool push(Record record, uint32_t ring);
 
-  // Hands out all records with time_ns <= until_ns: `Status f(Record)`; the bytes are valid during
-  // the call, and `f` must not push. Stops at the first error and returns it; the record that
-  // failed is gone.
+  // Records in the caller's memory, whole and in time order; what has been handed out of them is cut off. What has no
+  // size that can be is not handed out, nor what follows it.
+  struct Source {
+    Record waiting;
+    uint32_t ring;
+  };
+  // What is handed out at once: records of one ring, one behind the other.
+  struct Run {
+    Record bytes;  // kLongestRun at most, but for a single record
+    uint32_t records;
+    uint32_t ring;
+  };
+  static constexpr size_t kLongestRun = 4096;
+
+  // Hands out all records with time_ns <= until_ns: `Status f(const Run&)`; the bytes are valid during
+  // the call, and `f` must not push. Stops at the first error and returns it; the records that
+  // failed are gone.
   template <typename F>
-  Status release(uint64_t until_ns, F&& f) {
-    prepare();
-    while (const Entry* entry = next(until_ns)) {
-      const uint32_t place = entry->place;
-      const Record record = bytes_at(place);
-      lanes_[entry->ring % kLanes].bytes -= record.size();
-      Status status = f(record);
-      drop(place);
+  Status release(uint64_t until_ns, std::span<Source> sources, F&& f) {
+    prepare(sources);
+    while (is_due(until_ns)) {
+      const uint32_t lane = heap_.front().lane;
+      Status status;
+      if (lane >= kLanes) {
+        status = f(take_run(sources[lane - kLanes], until_ns));
+      } else {
+        const Entry entry = take_entry();
+        const Record record = bytes_at(entry.place);
+        lanes_[lane].bytes -= record.size();
+        status = f(Run{record, 1, entry.ring});
+        drop(entry.place);
+      }
       if (!status) return status;
     }
     return {};
   }
+  // Of the lanes alone, one after the other: `Status f(Record)`.
+  template <typename F>
+  Status release(uint64_t until_ns, F&& f) {
+    return release(until_ns, {}, [&](const Run& run) { return f(run.bytes); });
+  }
 
-  size_t size() const { return records_; }           // records kept
+  size_t size() const { return records_; }           // records copied and kept
   size_t capacity() const { return max_chunks_ * kChunkBytes; }
   // Bytes of the records of a ring, and of those that share its lane, which were not handed out.
   size_t bytes_of(uint32_t ring) const { return lanes_[ring % kLanes].bytes; }
@@ -77,7 +106,7 @@ class Orderer {
   struct Front {
     uint64_t time_ns;
     uint32_t ring;
-    uint32_t lane;
+    uint32_t lane;  // from kLanes on: of the sources
   };
 
   template <typename T>
@@ -86,15 +115,18 @@ class Orderer {
   }
   bool make_room(uint32_t units);
   void insert(Lane& lane, Entry entry);
-  void prepare();
-  const Entry* next(uint64_t until_ns);
+  void prepare(std::span<const Source> sources);
+  bool is_due(uint64_t until_ns) const;
+  Entry take_entry();
+  Run take_run(Source& source, uint64_t until_ns);
+  void pop_heap();
   void sift_down(Front front);
   Front front(uint32_t lane) const;
   Record bytes_at(uint32_t place) const;
   void drop(uint32_t place);
 
   std::array<Lane, kLanes> lanes_;
-  std::vector<Front> heap_;  // of lanes with entries, the earliest entry first
+  std::vector<Front> heap_;  // of lanes with entries, and sources with records: the earliest first
   std::vector<Chunk> chunks_;
   std::vector<uint32_t> free_chunks_;
   size_t max_chunks_;

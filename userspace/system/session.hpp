@@ -87,7 +87,7 @@ class Session {
   size_t ring_count() const { return rings_.size() + word_rings_.size(); }
   uint64_t ring_bytes() const { return rings_.empty() ? 0 : rings_.front().bytes(); }
 
-  // All committed records of all rings: `bool f(std::span<const std::byte>, uint32_t ring)`; false:
+  // All committed records of all ring buffers: `bool f(std::span<const std::byte>, uint32_t ring)`; false:
   // no more of this ring for now.
   template <typename F>
   void drain(F&& f) {
@@ -99,10 +99,15 @@ class Session {
       rings_[at].drain(hand_on);
       note_refused(at, filled, refused);
     }
-    for (WordRing& ring : word_rings_) {
-      ring.drain(hand_on);
-      at++;
-    }
+  }
+  // The rings of words, each with its number, which follow those of the ring buffers.
+  template <typename F>
+  void each_word_ring(F&& f) {
+    auto number = static_cast<uint32_t>(rings_.size());
+    for (WordRing& ring : word_rings_) f(ring, number++);
+  }
+  WordRing* word_ring(uint32_t number) {
+    return number < rings_.size() ? nullptr : &word_rings_[number - rings_.size()];
   }
 
  private:

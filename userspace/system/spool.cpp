@@ -53,12 +53,12 @@ void Spool::open_file() {
     file_patient_ = std::min<uint64_t>(kMostPatient, uint64_t{system.f_bavail} * system.f_frsize / 4);
 }
 
-Status Spool::append(Record record) {
-  const size_t words = record.size() / 8;
+Status Spool::append(Record records) {
+  const size_t words = records.size() / 8;
   if (filling_.size() + words > kChunkWords) {
     if (Status handed = hand_over(); !handed) return handed;
   }
-  const auto* first = reinterpret_cast<const uint64_t*>(record.data());
+  const auto* first = reinterpret_cast<const uint64_t*>(records.data());
   filling_.insert(filling_.end(), first, first + words);
   return {};
 }

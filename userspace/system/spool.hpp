@@ -33,7 +33,7 @@ class Spool {
   void open_file();
 
   // Capturing side. An error of append() is final: records after it are lost.
-  Status append(Record record);
+  Status append(Record records);  // one, or several, of a chunk at most
   Status hand_over();  // what append() collected can be taken
   Status close();      // hand_over(), and nothing follows
 

@@ -21,25 +21,21 @@ class WordRing {
   // and `ring_words` of bpf/state.h.
   static Result<std::vector<WordRing>> of_maps(int ends_fd, int words_fd, int cpus, uint64_t bytes);
 
-  // Hands out all records written so far: `bool f(std::span<const std::byte>)`; after false, that
-  // record and what follows it stay.
-  template <typename F>
-  void drain(F&& f) {
-    uint64_t at = read().load(std::memory_order_relaxed);
+  // All records written so far and not taken: whole, in one piece, in the order of their ends, since one CPU wrote them
+  // one after the other. They stay valid until they are taken.
+  std::span<const std::byte> waiting() const {
     const uint64_t end = written().load(std::memory_order_acquire);
-    uint64_t published = at;
-    while (at < end) {
-      const auto* record = reinterpret_cast<const wire_same*>(words_ + (at & mask_));
-      const uint64_t size = record->size;
-      if (size < sizeof(wire_same) || size > (end - at) * sizeof(uint64_t)) break;  // can't happen
-      if (!f(std::span(reinterpret_cast<const std::byte*>(record), size))) break;
-      at += size / sizeof(uint64_t);
-      if (at - published > (mask_ >> 3)) {  // let the kernel have the room early
-        read().store(at, std::memory_order_release);
-        published = at;
-      }
-    }
-    read().store(at, std::memory_order_release);
+    return std::as_bytes(std::span(words_ + (at_ & mask_), end - at_));
+  }
+  // The first `bytes` of them are not needed any more.
+  void take(size_t bytes) {
+    at_ += bytes / sizeof(uint64_t);
+    if (at_ - published_ > (mask_ >> 3)) publish();  // let the kernel have the room early
+  }
+  void publish() {
+    if (at_ == published_) return;
+    read().store(at_, std::memory_order_release);
+    published_ = at_;
   }
 
  private:
@@ -60,6 +56,7 @@ class WordRing {
   Ends* ends_ = nullptr;
   const uint64_t* words_ = nullptr;
   uint64_t mask_ = 0;
+  uint64_t at_ = 0, published_ = 0;
 };
 
 }  // namespace iohops
