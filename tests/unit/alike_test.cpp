@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "core/advice/advisor.hpp"
 #include "core/summarizer.hpp"
 #include "json_trace.hpp"
 #include "script.hpp"
@@ -17,19 +18,24 @@ namespace {
 
 using Words = std::vector<uint64_t>;
 
-// Writes what it gets as JSON, adds it up, and may forget what is alike.
+// Writes what it gets as JSON, adds it up, advises, and may forget what is alike.
 class Outcome : public Sink {
  public:
   explicit Outcome(bool forgets = false) : forgets_(forgets) {}
   Status header(const Header& r) override { return writer_.header(r); }
   Status process(const Process& r) override { return writer_.process(r); }
-  Status file(const File& r) override { return writer_.file(r); }
+  Status file(const File& r) override {
+    (void)advisor_.file(r);
+    return writer_.file(r);
+  }
   Status request(const Request& r) override {
     ++requests;
     alike += r.alike != 0;
     Request one = r;
     if (forgets_) one.alike = 0;
     (void)summarizer_.request(one);
+    (void)advisor_.request(one);
+    EXPECT_EQ(summarizer_.requests(), requests);
     return writer_.request(one);
   }
   Status transfer(const Transfer& r) override { return writer_.transfer(r); }
@@ -42,7 +48,11 @@ class Outcome : public Sink {
     EXPECT_TRUE(writer_.finish(true));
     return out_.text;
   }
-  std::string totals() { return summary_json(summarizer_.take(), {}); }
+  std::string totals() {
+    Summary summary = summarizer_.take();
+    summary.advice = advisor_.advise();
+    return summary_json(summary, {});
+  }
 
   uint64_t requests = 0, alike = 0;
 
@@ -51,6 +61,7 @@ class Outcome : public Sink {
   MemoryWriter out_;
   JsonWriter writer_{out_, Form::kLines};
   Summarizer summarizer_;
+  Advisor advisor_;
 };
 
 void rebuild(const std::vector<Words>& records, Sink& sink, RebuildContext context) {

@@ -36,13 +36,19 @@ Endpoint memory_side(Cause cause) {
 
 }  // namespace
 
+void Summarizer::add_copies(const Hop& hop, const Count& copies) {
+  for (Count* sum : {&summary_.cpu_copies, &summary_.cpu_copies_by_hop[index(hop.from)][index(hop.to)]}) {
+    sum->count += copies.count;
+    sum->bytes += copies.bytes;
+  }
+  summary_.cpu_copies_evidence = std::max(summary_.cpu_copies_evidence, hop.evidence);
+}
+
 void Summarizer::add_hop(const Hop& hop) {
   switch (hop.kind) {
     case HopKind::kCpuCopy:
       if (hop.transfer != 0) break;  // a stacked device's: counted where it happened, in transfer()
-      add(summary_.cpu_copies, hop.bytes);
-      add(summary_.cpu_copies_by_hop[index(hop.from)][index(hop.to)], hop.bytes);
-      summary_.cpu_copies_evidence = std::max(summary_.cpu_copies_evidence, hop.evidence);
+      add_copies(hop, {1, hop.bytes});
       break;
     case HopKind::kMap:
       add(summary_.mapped, hop.bytes);
@@ -90,9 +96,10 @@ void Summarizer::add_sync_work(const Transfer& transfer) {
 }
 
 size_t Summarizer::op_row(std::string_view op) {
+  if (last_op_ < ops_.size() && ops_[last_op_].first == op) return last_op_;
   const auto found =
       std::find_if(ops_.begin(), ops_.end(), [op](const auto& entry) { return entry.first == op; });
-  if (found != ops_.end()) return static_cast<size_t>(found - ops_.begin());
+  if (found != ops_.end()) return last_op_ = static_cast<size_t>(found - ops_.begin());
   if (ops_.size() >= kTrackedOps && op != "other") return op_row("other");
   ops_.emplace_back(op, OpTotals{});
   return ops_.size() - 1;
@@ -113,12 +120,65 @@ size_t Summarizer::file_row(uint32_t file) {
   return row;
 }
 
-size_t Summarizer::op_row_of(const Request& request) {
-  if (request.alike == 0) return op_row(request.op);
-  if (alike_.empty()) alike_.resize(Request::kAlike);
-  Alike& known = alike_[request.alike % Request::kAlike];
-  if (known.number != request.alike) known = {request.alike, op_row(request.op)};
-  return known.op;
+// False: it is added up by itself.
+bool Summarizer::add_alike(const Request& request) {
+  if (alike_.empty()) {
+    alike_keys_.resize(kPlaces);
+    alike_.resize(kPlaces);
+  }
+  const size_t place = (request.alike + request.file) % kPlaces;
+  AlikeKey& key = alike_keys_[place];
+  if (key.number != request.alike || key.file != request.file) {
+    if (key.number != 0 && ++key.strangers < kMostStrangers) return false;
+    key = {request.alike, request.file, 0};
+    take_over(alike_[place]);
+    begin_alike(alike_[place], request);
+  }
+  Alike& known = alike_[place];
+  if (known.op == kNoRow || request.result < 0) return false;
+  const Moved moved = request.moved_bytes();
+  OpTotals& sum = known.sum;
+  ++sum.requests;
+  sum.requested_bytes += request.requested.value_or(0);
+  sum.returned_bytes += moved.returned;
+  sum.hit_bytes += moved.hit;
+  sum.awaited_bytes += moved.awaited;
+  sum.cpu_copy_bytes += request.cpu_copy_bytes;
+  if (request.duration_ns > request.off_cpu_ns) known.on_cpu_ns += request.duration_ns - request.off_cpu_ns;
+  sum.latency.add(request.duration_ns);
+  last_ns_ = std::max(last_ns_, request.start_ns + request.duration_ns);
+  return true;
+}
+
+void Summarizer::begin_alike(Alike& place, const Request& request) {
+  place.op = kNoRow;
+  place.one = request;
+  const Hop* hop = request.hops.empty() ? nullptr : &request.hops.front();
+  const bool copied = hop == nullptr || (hop->kind == HopKind::kCpuCopy && hop->transfer == 0);
+  if (!copied || request.hops.size() > 1 || !request.moves_data || request.dma_bytes != 0) return;
+  place.op = op_row(request.op);
+  place.file_row = file_row(request.file);
+}
+
+void Summarizer::take_over(Alike& place) {
+  OpTotals& sum = place.sum;
+  const uint64_t n = sum.requests;
+  if (n == 0) return;
+  const Request& one = place.one;
+  sum.mode_switches = n * one.mode_switches;
+  sum.miss_bytes = n * one.miss_bytes;
+  sum.off_cpu_ns = n * one.off_cpu_ns;
+  sum.duration_ns = sum.latency.sum_ns;
+  ops_[place.op].second.merge(sum);
+  files_[place.file_row].totals.merge(sum);
+  if (!one.complete) summary_.partial_requests += n;
+  summary_.voluntary_switches += n * one.voluntary_switches;
+  summary_.involuntary_switches += n * one.involuntary_switches;
+  summary_.readahead_bytes += n * one.readahead_bytes;
+  summary_.on_cpu_ns += place.on_cpu_ns;
+  if (!one.hops.empty()) add_copies(one.hops.front(), {n, sum.cpu_copy_bytes});
+  sum = {};
+  place.on_cpu_ns = 0;
 }
 
 Status Summarizer::header(const Header& header) {
@@ -128,6 +188,7 @@ Status Summarizer::header(const Header& header) {
 
 // What the rows of operations have is added up from them, at the end.
 Status Summarizer::request(const Request& request) {
+  if (request.alike != 0 && add_alike(request)) return {};
   if (!request.complete) ++summary_.partial_requests;
   summary_.voluntary_switches += request.voluntary_switches;
   summary_.involuntary_switches += request.involuntary_switches;
@@ -138,7 +199,7 @@ Status Summarizer::request(const Request& request) {
   for (const Hop& hop : request.hops) add_hop(hop);
   add_sync(request);
   const Moved moved = request.moved_bytes();
-  ops_[op_row_of(request)].second.add(request, moved);
+  ops_[op_row(request.op)].second.add(request, moved);
   files_[file_row(request.file)].totals.add(request, moved);
   last_ns_ = std::max(last_ns_, request.start_ns + request.duration_ns);
   return {};
@@ -233,11 +294,13 @@ void Summarizer::merge(const Summary& known) {
 uint64_t Summarizer::requests() const {
   uint64_t sum = 0;
   for (const auto& [op, totals] : ops_) sum += totals.requests;
+  for (const Alike& place : alike_) sum += place.sum.requests;
   return sum;
 }
 
 Summary Summarizer::take() {
   if (exact_) return std::move(*exact_);
+  for (Alike& place : alike_) take_over(place);
   if (summary_.duration_ns == 0) summary_.duration_ns = last_ns_;
   for (auto& [op, totals] : ops_) {
     summary_.requests += totals.requests;

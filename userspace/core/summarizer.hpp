@@ -48,14 +48,18 @@ class Summarizer : public Sink {
   Summary take();
 
  private:
+  struct Alike;
   void add_hop(const Hop&);
+  void add_copies(const Hop&, const Count&);
   void add_sync(const Request&);
   void add_stage(const Transfer&);
   void add_sync_work(const Transfer&);
   uint64_t& lost(std::string_view cause);
   size_t op_row(std::string_view op);
   size_t file_row(uint32_t file);
-  size_t op_row_of(const Request&);
+  bool add_alike(const Request&);
+  void begin_alike(Alike&, const Request&);
+  void take_over(Alike&);
 
   Summary summary_;
   std::optional<Summary> exact_;
@@ -63,15 +67,29 @@ class Summarizer : public Sink {
   std::map<FlowKey, FlowTotals> flows_;
   uint64_t last_ns_ = 0;  // the latest end seen: the duration where nobody knows better
   std::vector<std::pair<std::string, OpTotals>> ops_;  // few: searched from the front
+  size_t last_op_ = 0;
   std::vector<FileTotals> files_;  // [0] is the row of all others
   FlatMap<uint64_t, size_t> file_rows_;
   uint32_t last_file_ = 0;
   size_t last_file_row_ = 0;
-  // Of requests that are alike: where they are added up.
-  struct Alike {
-    uint64_t number = 0;
-    size_t op = 0;
+  // Requests of one file that are alike are added up by what differs; the rest is counted when they are taken over.
+  struct AlikeKey {
+    uint64_t number = 0;  // Request::alike
+    uint32_t file = 0;
+    uint32_t strangers = 0;  // that came for this place since
   };
+  struct alignas(64) Alike {
+    size_t op = kNoRow;
+    uint64_t on_cpu_ns = 0;
+    OpTotals sum;
+    size_t file_row = 0;
+    Request one;  // what they have in common
+  };
+  static constexpr size_t kNoRow = SIZE_MAX;  // as `op`: they are not added up so
+  static constexpr size_t kPlaces = 256;
+  // More of them than this take the place: to take over costs as much as some dozens of requests do.
+  static constexpr uint32_t kMostStrangers = 256;
+  std::vector<AlikeKey> alike_keys_;  // apart from the rest: a stranger looks at no more
   std::vector<Alike> alike_;
 };
 

@@ -39,6 +39,29 @@ bool is_access(const Request& request) {
          request.submit != Submit::kPageFault;
 }
 
+// Buffers and places, from one access to the next.
+void follow(AccessFacts& facts, const Request& request, uint64_t bytes) {
+  const bool same_buffer = request.buffer != 0 && request.buffer == facts.buffer;
+  if (same_buffer && request.requested == kPage && request.buffer % kPage != 0) {
+    ++facts.streamed;
+    facts.streamed_bytes += bytes;
+    facts.streams.add(request.id);
+  }
+  facts.buffer = request.buffer;
+  if (!request.offset) return;
+  facts.lowest = std::min(facts.lowest, *request.offset);
+  facts.highest = std::max(facts.highest, *request.offset + bytes);
+  if (*request.offset == facts.next) {
+    ++facts.sequential;
+    if (request.requested.value_or(kPage) < kPage) {
+      ++facts.small;
+      facts.small_bytes += bytes;
+      facts.small_ones.add(request.id);
+    }
+  }
+  facts.next = *request.offset + bytes;
+}
+
 // The program can do nothing about those that the driver of a stacked device makes.
 Count own_copies(const Request& request) {
   Count own{request.cpu_copies, request.cpu_copy_bytes};
@@ -105,25 +128,42 @@ void Facts::add_access(AccessFacts& facts, const Request& request) {
     facts.fallback_bytes += copies.bytes;
     facts.fallen_back.add(request.id);
   }
-  const bool same_buffer = request.buffer != 0 && request.buffer == facts.buffer;
-  if (same_buffer && request.requested == kPage && request.buffer % kPage != 0) {
-    ++facts.streamed;
-    facts.streamed_bytes += bytes;
-    facts.streams.add(request.id);
+  follow(facts, request, bytes);
+}
+
+// A read or write that tells no more than what it moved.
+Facts::Sort Facts::sort_of(const Request& r) {
+  const bool copied = r.hops.empty() || (r.hops.front().kind == HopKind::kCpuCopy && r.hops.front().transfer == 0);
+  const bool plain = copied && r.hops.size() <= 1 && r.ended.empty() && !r.direct && r.path != Path::kZeroCopy;
+  const bool cheap = r.off_cpu_ns == 0 && r.miss_bytes == 0 && r.dma_bytes == 0 && r.readahead_bytes == 0 &&
+                     r.readahead_of.empty();
+  if (!plain || !cheap || !is_access(r)) return Sort::kAny;
+  return reads(r) ? Sort::kRead : Sort::kWrite;
+}
+
+// False: there is more to look at.
+bool Facts::add_alike(const Request& request) {
+  if (alike_.empty()) alike_.resize(Request::kAlike);
+  auto& [number, sort] = alike_[request.alike % Request::kAlike];
+  if (number != request.alike) {
+    number = request.alike;
+    sort = sort_of(request);
   }
-  facts.buffer = request.buffer;
-  if (!request.offset) return;
-  facts.lowest = std::min(facts.lowest, *request.offset);
-  facts.highest = std::max(facts.highest, *request.offset + bytes);
-  if (*request.offset == facts.next) {
-    ++facts.sequential;
-    if (request.requested.value_or(kPage) < kPage) {
-      ++facts.small;
-      facts.small_bytes += bytes;
-      facts.small_ones.add(request.id);
-    }
-  }
-  facts.next = *request.offset + bytes;
+  if (sort == Sort::kAny || request.result <= 0) return false;
+  FileFacts* file = request.file != 0 ? of(request) : nullptr;
+  if (file == nullptr) return true;
+  AccessFacts& facts = sort == Sort::kRead ? file->reads : file->writes;
+  const auto [bytes, hit, awaited] = request.moved_bytes();
+  if (++facts.requests <= Proof::kMost) facts.first.add(request.id);
+  facts.bytes += bytes;
+  facts.mode_switches += request.mode_switches;
+  facts.copies += request.cpu_copies;
+  facts.copied_bytes += request.cpu_copy_bytes;
+  facts.hit_bytes += hit;
+  facts.duration_ns += request.duration_ns;
+  follow(facts, request, bytes);
+  if (sort == Sort::kWrite) file->syncs.written_bytes += bytes;
+  return true;
 }
 
 void Facts::add_sync(SyncFacts& facts, const Request& request) {
@@ -164,6 +204,7 @@ void Facts::add_readahead(const Request& request) {
 }
 
 void Facts::add(const Request& request) {
+  if (request.alike != 0 && add_alike(request)) return;
   if (!request.ended.empty()) return;
   if (request.submit == Submit::kStdio) {
     stdio_bytes_ += request.cpu_copy_bytes;

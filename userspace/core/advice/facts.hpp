@@ -109,16 +109,22 @@ class Facts {
   };
 
   FileFacts* of(const Request& request);
+  bool add_alike(const Request& request);
   static void add_access(AccessFacts& facts, const Request& request);
   static void add_sync(SyncFacts& facts, const Request& request);
   void add_zero_copy(const Request& request);
   void add_readahead(const Request& request);
+
+  // What requests that are alike are to the advice.
+  enum class Sort { kAny, kRead, kWrite };
+  static Sort sort_of(const Request& request);
 
   static constexpr size_t kNobody = SIZE_MAX;
   FlatMap<uint64_t, size_t> index_;  // (process, file) -> place in files_
   std::vector<std::pair<Key, FileFacts>> files_;
   uint64_t last_key_ = 0;
   size_t last_ = kNobody;  // its place in files_
+  std::vector<std::pair<uint64_t, Sort>> alike_;  // by Request::alike
   std::unordered_map<uint32_t, Named> names_;
   ZeroCopyFacts zero_copy_;
   std::map<uint32_t, ReadaheadFacts> readahead_;
