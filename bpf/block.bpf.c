@@ -10,8 +10,8 @@
  *
  * Not seen: the split of a completed request among bios that were queued before tracing began.
  */
+#include "loop.h"
 #include "request.h"
-#include "stack.h"
 
 #define MAX_BIOS 256 /* a request has at most queue_max_segments bios, 128-256 in practice */
 
@@ -44,6 +44,7 @@ static __always_inline int issue(struct request *rq)
 	if (state) {
 		state->issue_ns = bpf_ktime_get_ns();
 		state->issues++;
+		learn_loop(rq);
 	}
 	return 0;
 }

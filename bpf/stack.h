@@ -8,6 +8,8 @@
 
 #include "memory.h"
 
+#define LOOP_MAJOR 7 /* include/uapi/linux/major.h */
+
 static __always_inline u64 new_transfer(void)
 {
 	struct cpu_state *cpu = this_cpu_state();

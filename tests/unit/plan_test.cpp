@@ -108,7 +108,7 @@ TEST(Plan, light_leaves_system_calls_alone_and_says_so_once) {
   EXPECT_TRUE(plan.possible());
   for (const char* left : {"sys_enter", "sys_exit", "io_uring_submit_req", "iomap_dio_complete", "net_dev_start_xmit", "task_rename"})
     for (const PlannedProgram& p : plan.programs)
-      EXPECT_FALSE(p.enabled && p.tracepoint == left && !p.program.starts_with("stack_")) << p.program;
+      EXPECT_FALSE(p.enabled && p.tracepoint == left && !p.program.starts_with("direct_")) << p.program;
   for (const char* kept : {"block_queue", "block_complete", "fault_user", "cache_add", "writeback_begin", "sched_exit",
                            "dma_map_sg", "syscall_leftovers"})
     EXPECT_TRUE(plan.enabled(kept)) << kept;
@@ -138,6 +138,14 @@ TEST(Plan, light_leaves_out_faults_that_it_cannot_tell_from_system_calls) {
   EXPECT_FALSE(plan.enabled("fault_user"));
   EXPECT_TRUE(is_missing(plan, "page_fault_user"));
   EXPECT_TRUE(make_plan(features).enabled("fault_user"));
+}
+
+TEST(Plan, top_does_not_ask_how_long_a_device_took) {
+  Plan plan = make_plan(linux_6_18());
+  plan.leave_block_times_out();
+  EXPECT_FALSE(plan.attached("block_rq_insert") || plan.attached("block_rq_issue"));
+  EXPECT_TRUE(plan.attached("block_bio_queue") && plan.attached("block_rq_complete"));
+  EXPECT_TRUE(plan.missing().empty());
 }
 
 TEST(Plan, without_system_call_tracepoints_there_is_no_trace) {

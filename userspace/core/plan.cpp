@@ -113,7 +113,7 @@ bool tells_page_faults(const PlannedProgram& program) { return program.program.s
 
 // What needs an open system call or the thread's state that it leaves.
 bool lives_on_system_calls(const PlannedProgram& program) {
-  constexpr std::string_view kPrefixes[] = {"syscall_e", "uring_", "aio_", "net_", "sched_rename"};
+  constexpr std::string_view kPrefixes[] = {"syscall_e", "uring_", "net_", "sched_rename"};
   return of_function(program.attach) ||
          std::any_of(std::begin(kPrefixes), std::end(kPrefixes),
                      [&](std::string_view prefix) { return program.program.starts_with(prefix); });
@@ -125,8 +125,11 @@ void leave_system_calls_out(Plan& plan) {
       "system calls: their results, copies, mode switches and times, their use of the page cache, and which of them "
       "asked for device work; who had written what the kernel writes back; that direct I/O uses a mapping of another "
       "file (it looks like that file's pages)";
+  constexpr std::string_view kCarriersLost =
+      "what loop devices with direct I/O do on the devices below for a request";
   for (PlannedProgram& program : plan.programs) {
     const bool first = program.program == "syscall_enter";
+    if (program.program.starts_with("direct_")) program.lost = kCarriersLost;  // not of libaio's requests
     program.required = program.tracepoint == "block_bio_queue" || program.tracepoint == "block_rq_complete";
     if (!lives_on_system_calls(program)) continue;
     program.enabled = false;
@@ -210,6 +213,14 @@ bool Plan::watches_streams() const {
 void Plan::leave_page_faults_out() {
   for (PlannedProgram& planned : programs) {
     if (!tells_page_faults(planned)) continue;
+    planned.enabled = false;
+    planned.superseded = true;
+  }
+}
+
+void Plan::leave_block_times_out() {
+  for (PlannedProgram& planned : programs) {
+    if (planned.tracepoint != "block_rq_insert" && planned.tracepoint != "block_rq_issue") continue;
     planned.enabled = false;
     planned.superseded = true;
   }

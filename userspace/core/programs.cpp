@@ -25,18 +25,22 @@ constexpr std::string_view kSplitLost =
     "who owns the first parts of bios that are larger than the device takes";
 constexpr std::string_view kInsertLost = "how long a block request waited before the I/O scheduler";
 constexpr std::string_view kIssueLost =
-    "when the device got a block request, and how often it was requeued";
+    "when the device got a block request, and how often it was requeued; in which file a loop device lies";
 constexpr std::string_view kUserFaultLost = "page faults on file mappings";
 constexpr std::string_view kFaultLost =
     "file and offset of page faults that add no page to the page cache";
 constexpr std::string_view kRingLost =
     "requests of io_uring: what they do counts as io_uring_enter's, or nobody's";
-constexpr std::string_view kBatchLost =
-    "to which of several requests of one io_submit device work belongs: it is io_submit's";
 constexpr std::string_view kStacksLost =
     "what device mappers and md do on the devices below for a request";
 constexpr std::string_view kLoopsLost =
     "what loop devices do on the devices below for a request";
+constexpr std::string_view kDirectLost =
+    "what loop devices with direct I/O do on the devices below for a request; to which of several requests of one "
+    "io_submit device work belongs: it is io_submit's";
+constexpr std::string_view kDirectEndLost =
+    "what loop devices with direct I/O do on the devices below for a request; when a request of libaio was over: it "
+    "ends when it is collected";
 constexpr std::string_view kStreamsLost =
     "the copies of the C library's streams (fread, fwrite), in user space";
 constexpr std::string_view kCowLost =
@@ -282,21 +286,11 @@ constexpr ProgramSpec kPrograms[] = {
      .tracepoint = "io_uring_cqe_overflow",
      .arguments = "_, long long unsigned int, s32, u32, _",
      .lost = "completions of multishot requests for which io_uring's ring had no room"},
-    {.program = "aio_begin",
-     .tracepoint = "iomap_dio_rw_begin",
-     .arguments = "struct kiocb *",
-     .lost = kBatchLost},
-    {.program = "aio_complete",
-     .tracepoint = "iomap_dio_complete",
-     .arguments = "struct kiocb *",
-     .lost = "when a request of libaio was over: it ends when it is collected"},
     hook("stack_remap", "block_bio_remap", "struct bio *, _, _", kStacksLost),
     hook("stack_remap_q", "block_bio_remap", "struct request_queue *, struct bio *, _, _", kStacksLost),
-    hook("stack_loop", "block_rq_issue", kRequest, kLoopsLost),
-    hook("stack_loop_q", "block_rq_issue", kQueueRequest, kLoopsLost),
-    hook("stack_begin", "iomap_dio_rw_begin", "struct kiocb *", kLoopsLost),
-    hook("stack_queued", "iomap_dio_rw_queued", "", kLoopsLost),
-    hook("stack_done", "iomap_dio_complete", "", kLoopsLost),
+    hook("direct_begin", "iomap_dio_rw_begin", "struct kiocb *", kDirectLost),
+    hook("direct_queued", "iomap_dio_rw_queued", "", kLoopsLost),
+    hook("direct_done", "iomap_dio_complete", "struct kiocb *", kDirectEndLost),
     {.program = "stdio_read",
      .tracepoint = "fread,fread_unlocked",
      .arguments = "",
