@@ -94,7 +94,7 @@ int BPF_PROG(bounced_plain, struct device *device, u64 address, u64 bytes)
 
 static __always_inline struct bio_state *served_bio(u64 bio, u64 queue_ns)
 {
-	struct bio_state *state = bpf_map_lookup_elem(&bios, &bio);
+	struct bio_state *state = find_bio(bio);
 
 	return state && state->part.queue_ns == queue_ns ? state : NULL;
 }

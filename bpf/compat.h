@@ -40,6 +40,15 @@
 		early;                        \
 	})
 
+/* A pointer is no number to the verifier, but a move of its lower half makes one. */
+static __always_inline u32 low_half(u64 pointer)
+{
+	u32 low;
+
+	asm volatile("%0 = %1" : "=w"(low) : "w"((u32)pointer));
+	return low;
+}
+
 const volatile bool can_type_task __weak = false; /* a knob: bpf_get_current_task_btf is there (5.11) */
 
 /* `current`: with types, or before 5.11 as a number, whose fields are probe reads (20 ns each). */
@@ -145,6 +154,14 @@ static __always_inline u32 bio_bvec_done(struct bio *bio)
 	return BPF_CORE_READ(bio, bi_iter.bi_bvec_done);
 }
 
+/* The same of one that a tracepoint passes, by a plain load. */
+static __always_inline u32 bio_bvec_passed(struct bio *bio)
+{
+	if (bpf_core_field_exists(((struct bio___7_3 *)bio)->bi_iter.bi_offset))
+		return ((struct bio___7_3 *)bio)->bi_iter.bi_offset;
+	return bio->bi_iter.bi_bvec_done;
+}
+
 /* Up to 5.15 what the page cache holds are pages, not folios: the same structure by another name. */
 struct page___pre_5_16 {
 	unsigned long flags;
@@ -162,6 +179,23 @@ struct page___pre_5_16 {
 struct page___mask {
 	unsigned long compound_info;
 } __attribute__((preserve_access_index));
+
+/* Of a page that is reached by plain loads. Whether the fields are pointers or numbers to the verifier depends on the
+ * order of the members of a union: low_half() makes either a number. */
+static __always_inline bool is_tail(struct page *page)
+{
+	if (bpf_core_field_exists(((struct page___mask *)page)->compound_info))
+		return low_half(((struct page___mask *)page)->compound_info) & 1;
+	return low_half(page->compound_head) & 1;
+}
+
+/* Of a page that is no tail. */
+static __always_inline u64 page_mapping(struct page *page)
+{
+	if (bpf_core_type_exists(struct folio))
+		return (u64)((struct folio *)page)->mapping;
+	return (u64)((struct page___pre_5_16 *)page)->mapping;
+}
 
 static __always_inline struct folio *page_folio(struct page *page)
 {

@@ -111,14 +111,14 @@ static __always_inline struct bio_state *find_counted(u32 which, u64 key, bool *
 	if (!cursor)
 		return NULL;
 	if (cursor->next == key) {
-		state = bpf_map_lookup_elem(&bios, &cursor->owner);
+		state = find_bio(cursor->owner);
 		if (state && state->part.queue_ns == cursor->owner_queue_ns)
 			return state;
 	}
 	bio = bpf_map_lookup_elem(&memories, &key);
 	if (!bio)
 		return NULL;
-	state = bpf_map_lookup_elem(&bios, bio);
+	state = find_bio(*bio);
 	if (!state)
 		return NULL;
 	cursor->owner = *bio;

@@ -76,7 +76,7 @@ static __always_inline void begin_carrying(struct kiocb *kiocb, struct task_stru
 	if (!disk || BPF_CORE_READ(disk, major) != LOOP_MAJOR)
 		return;
 	carrier.first = (u64)BPF_CORE_READ(rq, bio);
-	first = bpf_map_lookup_elem(&bios, &carrier.first);
+	first = find_bio(carrier.first);
 	if (!first)
 		return;
 	carrier.carried.transfer = first->id;

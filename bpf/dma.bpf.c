@@ -120,7 +120,7 @@ int BPF_PROG(dma_map_sg, struct device *device, struct scatterlist *first, int e
 	list->left = entries;
 	bpf_loop(MAX_SEGMENTS, add_segment, &list, 0);
 	bio = list->bio;
-	state = bpf_map_lookup_elem(&bios, &bio);
+	state = find_bio(bio);
 	if (!state)
 		return 0;
 	state->dma_mapped_bytes = list->bytes;

@@ -9,7 +9,7 @@
 #ifndef IOHOPS_MEMORY_H
 #define IOHOPS_MEMORY_H
 
-#include "state.h"
+#include "bio.h"
 
 /* include/linux/blk_types.h */
 #define REQ_OP_MASK 0xff

@@ -6,7 +6,6 @@
 #include "origin.h"
 #include "stack.h"
 
-#define EEXIST 17
 /* include/linux/blk_types.h */
 #define REQ_OP_FLUSH 2
 #define REQ_META (1U << 12)
@@ -27,85 +26,107 @@ static __always_inline bool may_be_waited_for(const struct wire_bio_part *part, 
 	return bpf_map_lookup_elem(&filesystems, &dev) || bpf_map_lookup_elem(&filesystems, &super_block);
 }
 
+/* The state of the bio that is being queued, without what came before. */
+static __always_inline struct bio_state *begin_bio(u64 bio)
+{
+	struct bio_state *state = find_bio(bio);
+
+	if (state) { /* the bio that had this address is gone, and nobody told us */
+		count_loss(WIRE_LOSS_COMPLETION);
+		if (watch_dma)
+			forget_memory(state, bio);
+	} else {
+		state = add_bio(bio);
+	}
+	if (!state) {
+		count_loss(WIRE_LOSS_BIOS_FULL);
+		return NULL;
+	}
+	state->insert_ns = state->issue_ns = 0;
+	state->issues = 0;
+	state->vector = 0;
+	if (!watch_dma)
+		return state;
+	state->memory = 0;
+	state->dma_segments = state->dma_source = 0;
+	state->dma_mapped_bytes = state->bounced_bytes = 0;
+	state->bounce_bytes_in = state->bounce_bytes_out = 0;
+	return state;
+}
+
+/* It is one of the thread's request. */
+static __always_inline void count_bio(struct thread_state *state, struct wire_bio_part *part)
+{
+	if (is_mapped_buffer(state, part)) {
+		part->flags |= WIRE_BIO_USER;
+		part->ino = part->index = part->dev = part->file = 0;
+	}
+	bool direct = part->flags & WIRE_BIO_USER;
+
+	part->owner.tid = state->tid; /* of the submitter, if it is a ring's */
+	part->owner.start_ns = state->start_ns;
+	touch(state);
+	state->bios++;
+	state->bio_bytes += part->bytes;
+	state->direct_bios += direct;
+	state->direct_bytes += direct ? part->bytes : 0;
+	state->last_event_ns = part->queue_ns;
+	if (state->file)
+		part->file = part->file ?: state->file;
+}
+
 static __always_inline int queue_bio(struct bio *bio)
 {
 	struct gendisk *disk = at_once(bio_disk(bio));
 	u32 dev = at_once(bio_dev(bio));
 	struct task_struct *task = current_task();
-	struct bio_state new = {};
-	struct wire_bio_part *part = &new.part;
+	struct wire_carried carried = {};
+	struct wire_bio_part part = {};
 	struct thread_state *state;
-	u64 key = (u64)bio;
+	struct bio_state *new;
 	bool traced;
 
 	if (!armed)
 		return 0;
-	take_carried(bio, task, &new.carried);
+	take_carried(bio, task, &carried);
 	/* What a driver queues for another bio is that one's, whoever the thread is. */
-	traced = !new.carried.transfer && is_traced(task_field(task, tgid)) && !(task_field(task, flags) & PF_KTHREAD);
+	traced = !carried.transfer && is_traced(task_field(task, tgid)) && !(task_field(task, flags) & PF_KTHREAD);
 	state = traced ? find_below(task) : NULL;
 	if (light && traced)
 		name_process(task);
-	part->bytes = bio->bi_iter.bi_size;
-	part->op_flags = bio->bi_opf;
-	read_first_page(bio, part, light && traced);
-	if (scope != SCOPE_ALL && !traced && !part->file && !new.carried.transfer) {
-		if (light || !may_be_waited_for(part, dev, task))
+	part.bytes = bio->bi_iter.bi_size;
+	part.op_flags = bio->bi_opf;
+	read_first_page(bio, &part, light && traced);
+	if (scope != SCOPE_ALL && !traced && !part.file && !carried.transfer) {
+		if (light || !may_be_waited_for(&part, dev, task))
 			return 0;
-		part->flags |= WIRE_BIO_PERHAPS;
+		part.flags |= WIRE_BIO_PERHAPS;
 	} else {
 		note_filesystem(dev);
 	}
-	if (is_own_output(part))
+	if (is_own_output(&part))
 		return 0;
-	part->queue_ns = bpf_ktime_get_ns();
-	part->origin_dev = dev;
-	new.id = new_transfer();
-	new.sector = bio->bi_iter.bi_sector;
-	new.disk = disk_dev(disk);
+	part.queue_ns = bpf_ktime_get_ns();
+	part.origin_dev = dev;
 	if (traced) {
-		part->owner.tgid = task_field(task, tgid);
-		part->owner.tid = task_field(task, pid);
+		part.owner.tgid = task_field(task, tgid);
+		part.owner.tid = task_field(task, pid);
 	}
-	if (!traced && !new.carried.transfer)
-		part->flags |= writeback_reason(task, part);
-	if (state) {
-		if (is_mapped_buffer(state, part)) {
-			part->flags |= WIRE_BIO_USER;
-			part->ino = part->index = part->dev = part->file = 0;
-		}
-		bool direct = part->flags & WIRE_BIO_USER;
-
-		part->owner.tid = state->tid; /* of the submitter, if it is a ring's */
-		part->owner.start_ns = state->start_ns;
-		touch(state);
-		state->bios++;
-		state->bio_bytes += part->bytes;
-		state->direct_bios += direct;
-		state->direct_bytes += direct ? part->bytes : 0;
-		state->last_event_ns = part->queue_ns;
-		if (state->file)
-			part->file = part->file ?: state->file;
-	}
-	if (watch_dma) {
-		struct bio_state *old = bpf_map_lookup_elem(&bios, &key);
-
-		if (old) /* its completion was missed */
-			forget_memory(old, key);
-		remember_memory(&new, bio);
-	}
-	expect_clones(&new, bio, disk);
-	long failed = bpf_map_update_elem(&bios, &key, &new, BPF_NOEXIST);
-
-	if (failed == -EEXIST) { /* the bio that had this address is gone, and nobody told us */
-		count_loss(WIRE_LOSS_COMPLETION);
-		failed = bpf_map_update_elem(&bios, &key, &new, BPF_ANY);
-	}
-	if (failed) {
-		count_loss(WIRE_LOSS_BIOS_FULL);
-		forget_memory(&new, key);
-		forget_clones(&new, key);
-	}
+	if (!traced && !carried.transfer)
+		part.flags |= writeback_reason(task, &part);
+	if (state)
+		count_bio(state, &part);
+	new = begin_bio((u64)bio);
+	if (!new)
+		return 0;
+	new->part = part;
+	new->carried = carried;
+	new->id = new_transfer();
+	new->sector = bio->bi_iter.bi_sector;
+	new->disk = disk_dev(disk);
+	if (watch_dma)
+		remember_memory(new, bio);
+	expect_clones(new, bio, disk);
 	return 0;
 }
 
@@ -126,26 +147,27 @@ int BPF_PROG(block_queue_q, void *queue, struct bio *bio)
  * goes on with the rest. */
 static __always_inline int split_bio(struct bio *front)
 {
-	u64 key = (u64)front, parent_key = (u64)front->bi_private;
-	struct bio_state *parent = bpf_map_lookup_elem(&bios, &parent_key);
-	struct bio_state part;
+	u64 key = (u64)front;
+	struct bio_state *parent = find_bio((u64)front->bi_private), *part;
 
 	if (!parent || parent->vector) /* a driver without requests ends the whole bio, however it works on it */
 		return 0;
-	part = *parent;
-	part.id = new_transfer();
-	parent->carried.at += front->bi_iter.bi_size;
-	part.part.bytes = front->bi_iter.bi_size;
-	part.part.flags |= WIRE_BIO_SPLIT;
-	parent->part.index += part.part.bytes >> page_shift;
-	parent->part.bytes -= part.part.bytes;
-	if (watch_dma) { /* the parent has been advanced to its rest already */
-		remember_memory(&part, front);
-		remember_memory(parent, front->bi_private);
-	}
-	if (bpf_map_update_elem(&bios, &key, &part, BPF_ANY)) {
+	part = find_bio(key) ?: add_bio(key);
+	if (part) {
+		*part = *parent;
+		part->id = new_transfer();
+		part->part.bytes = front->bi_iter.bi_size;
+		part->part.flags |= WIRE_BIO_SPLIT;
+	} else {
 		count_loss(WIRE_LOSS_BIOS_FULL);
-		forget_memory(&part, key);
+	}
+	parent->carried.at += front->bi_iter.bi_size;
+	parent->part.index += front->bi_iter.bi_size >> page_shift;
+	parent->part.bytes -= front->bi_iter.bi_size;
+	if (watch_dma) { /* the parent has been advanced to its rest already */
+		if (part)
+			remember_memory(part, front);
+		remember_memory(parent, front->bi_private);
 	}
 	return 0;
 }

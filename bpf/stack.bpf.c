@@ -30,7 +30,7 @@ static __always_inline int remap(struct bio *bio, u32 dev, u64 from)
 	}
 	if (!original || *original == address) /* a bio that is merely sent elsewhere (NVMe multipath) */
 		return 0;
-	state = bpf_map_lookup_elem(&bios, original);
+	state = find_bio(*original);
 	if (!state)
 		return 0; /* can't happen */
 	carried.transfer = state->id;

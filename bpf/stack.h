@@ -19,9 +19,9 @@ static __always_inline u64 new_transfer(void)
 
 static __always_inline struct bio_state *first_bio(struct request *rq)
 {
-	u64 key = (u64)rq->bio;
+	u64 bio = (u64)rq->bio;
 
-	return key ? bpf_map_lookup_elem(&bios, &key) : NULL;
+	return bio ? find_bio(bio) : NULL;
 }
 
 /* Takes what was noted for the bio that is being queued. */
@@ -42,7 +42,7 @@ static __always_inline void take_carried(struct bio *bio, struct task_struct *ta
 	if (!carrier)
 		return;
 	/* The loop driver's thread has other work afterwards: only while the request is on its way. */
-	first = bpf_map_lookup_elem(&bios, &carrier->first);
+	first = find_bio(carrier->first);
 	if (!first || first->id != carrier->carried.transfer)
 		return;
 	*carried = carrier->carried;
@@ -69,7 +69,9 @@ static __always_inline void leave_above(const struct bio_state *state, u64 bio, 
  * of its own (dm-crypt's writes) by the sector that they stand for. */
 static __always_inline void expect_clones(struct bio_state *state, struct bio *bio, struct gendisk *disk)
 {
-	if (!BPF_CORE_READ(disk, fops, submit_bio))
+	const struct block_device_operations *operations = at_once(disk->fops);
+
+	if (!operations || !operations->submit_bio)
 		return;
 	stacks_met = true;
 	state->vector = first_memory(bio) ? (u64)BPF_CORE_READ(bio, bi_io_vec) : (u64)bio;

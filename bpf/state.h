@@ -294,34 +294,6 @@ struct {
 } sockets SEC(".maps") __weak;
 bool sockets_met __weak = false; /* never falls: only guards a lookup */
 
-/* A bio on its way, keyed by its address from block_bio_queue to its completion. */
-struct bio_state {
-	struct wire_bio_part part;
-	struct wire_carried carried; /* the transfer above, if it is part of one */
-	u64 id;	    /* of its transfer, if it is the first of it */
-	u64 sector; /* on `disk`, as it was queued */
-	u64 vector; /* bi_io_vec; 0: clones of it are not looked for */
-	u32 disk;
-	u32 unused;
-	u64 insert_ns;
-	u64 issue_ns;
-	u32 issues;
-	u32 dma_segments;
-	u32 dma_source;
-	u32 reserved;
-	u64 dma_mapped_bytes;
-	u64 bounced_bytes;
-	u64 bounce_bytes_in; /* copied into bounce buffers, as the kernel's function said */
-	u64 bounce_bytes_out;
-	u64 memory; /* key of `memories`, 0: none */
-};
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, BIOS);
-	__type(key, u64);
-	__type(value, struct bio_state);
-} bios SEC(".maps") __weak;
-
 /* Bios of devices that pass them on (dm, md), by where a clone can be recognised: the vector that it shares, or
  * its place on the device above. */
 enum { ABOVE_VECTOR = 1, ABOVE_SECTOR = 2 };
@@ -415,6 +387,7 @@ struct cpu_state {
 	u64 next_transfer;
 	u64 next_file;
 	u64 who; /* runs: see running_thread() */
+	u64 filesystem; /* noted last: see note_filesystem() */
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

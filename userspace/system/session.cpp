@@ -382,6 +382,9 @@ size_t Session::bios_in_flight() const {
   uint64_t key = 0;
   for (int failed = bpf_map_get_next_key(map, nullptr, &key); !failed && count < 16384; count++)
     failed = bpf_map_get_next_key(map, &key, &key);
+  const auto& places = skeleton_->bss->bio_places;  // whose it is, and by how many it is claimed
+  for (size_t place = 0; place < std::size(places); place += 2)
+    count += std::atomic_ref(places[place]).load(std::memory_order_relaxed) != 0;
   return count;
 }
 
