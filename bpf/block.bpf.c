@@ -12,6 +12,7 @@
  */
 #include "loop.h"
 #include "request.h"
+#include "words.h"
 
 #define MAX_BIOS 256 /* a request has at most queue_max_segments bios, 128-256 in practice */
 
@@ -225,6 +226,50 @@ static __always_inline void fill_request_facts(struct wire_transfer *done, struc
 	done->bounced_bytes = done->bounced_bytes > bytes ? bytes : done->bounced_bytes;
 }
 
+static __always_inline void fill_transfer(struct wire_transfer *record, const struct bio_state *state, struct request *rq,
+					  int error, u32 bytes)
+{
+	record->id = state->id;
+	record->insert_ns = state->insert_ns;
+	record->issue_ns = state->issue_ns;
+	record->bios = 1;
+	record->issues = state->issues;
+	record->dma_mapped_bytes = record->bounced_bytes = 0;
+	record->dma_segments = record->dma_source = 0;
+	record->bounce_bytes_in = record->bounce_bytes_out = 0;
+	if (watch_dma)
+		add_memory(record, state);
+	record->first = state->part;
+	record->carried = state->carried;
+	fill_request_facts(record, rq, error, bytes);
+}
+
+/* The usual request: a single bio, complete. What its state says goes right into the ring, 40 ns less than by way of
+ * the CPU's completion. False: there is no room. */
+static __always_inline bool complete_alone(struct request *rq, u64 bio, int error, u32 bytes)
+{
+	struct bio_state *state = find_bio(bio);
+	struct wire_transfer *record;
+	struct words words;
+
+	if (!state)
+		return true;
+	state->part.bytes = bytes;
+	if (tally) {
+		if (!state->carried.transfer) /* counted above */
+			tally_transfer(&state->part);
+		forget_bio(state, bio);
+		return true;
+	}
+	record = begin_words(&words, WORDS_OF_COMPLETIONS, sizeof(*record), WIRE_TRANSFER, bpf_ktime_get_ns());
+	if (!record)
+		return false;
+	fill_transfer(record, state, rq, error, bytes);
+	end_words(&words, sizeof(*record));
+	forget_bio(state, bio);
+	return true;
+}
+
 /* Fires before the bios are advanced: rq->bio and the sizes in it are whole. With a partial completion
  * the rest of the request follows in another transfer. Most requests have one bio, whose fields are plain loads: a
  * probe read of each took 15 ns. */
@@ -241,6 +286,11 @@ static __always_inline int complete(struct request *rq, int error, u32 bytes)
 		return 0;
 	}
 	completion->busy = 1;
+	if ((tally || word_mask) && !first->bi_next && first->bi_iter.bi_size == bytes &&
+	    complete_alone(rq, (u64)first, error, bytes)) {
+		completion->busy = 0;
+		return 0;
+	}
 	completion->left = bytes;
 	completion->now = 0;
 	__builtin_memset(&completion->done, 0, sizeof(completion->done));

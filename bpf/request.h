@@ -6,6 +6,7 @@
 #define IOHOPS_REQUEST_H
 
 #include "same.h"
+#include "wait.h"
 
 static __always_inline u32 log2_bucket(u64 value)
 {
@@ -161,6 +162,58 @@ static __always_inline void write_request(struct thread_state *state, u64 end_ns
 	submit(record);
 }
 
+static __always_inline void fill_detail(struct wire_request_detail *record, struct thread_state *state, s64 result,
+					u64 offset, u16 flags)
+{
+	fill_request(&record->request, state, result, offset, flags | WIRE_REQUEST_DETAIL);
+	record->off_cpu_ns = state->off_cpu_ns;
+	record->voluntary = state->voluntary;
+	record->involuntary = state->involuntary;
+	record->bios = state->bios;
+	record->direct_bios = state->direct_bios;
+	record->bio_bytes = state->bio_bytes;
+	record->direct_bytes = state->direct_bytes;
+	record->added_bytes = state->added_bytes;
+	record->dirtied_bytes = state->dirtied_bytes;
+	record->page_runs = state->page_runs;
+	record->waits = state->waits;
+	record->throttled_ns = state->throttled_ns;
+	record->map_first = state->map_first;
+	record->map_last = state->map_last;
+	if (measure_copies && WIRE_OP_COPIES(state->op))
+		record->copied_bytes = state->copied;
+	record->run = state->run;
+	record->to_offset = state->to_offset;
+	record->to_file = state->to_file;
+	record->to_fd = state->to_fd;
+	record->batch_ns = state->batch_ns;
+	record->run_by = state->run_by;
+	record->run_flags = state->run_flags;
+}
+
+/* A request that is touched, and the wait before its end (sched.bpf.c). */
+static __always_inline void write_detail(struct thread_state *state, u64 end_ns, s64 result, u64 offset, u16 flags,
+					 bool at_exit)
+{
+	struct wire_request_detail *record = NULL;
+	struct words words;
+
+	if (state->wait_end_ns)
+		write_wait(state, at_exit);
+	if (word_mask && at_exit)
+		record = begin_words(&words, WORDS_OF_CALLS, sizeof(*record), WIRE_REQUEST, end_ns);
+	if (record) {
+		fill_detail(record, state, result, offset, flags);
+		end_words(&words, sizeof(*record));
+		return;
+	}
+	record = reserve(sizeof(*record), WIRE_REQUEST, end_ns, WIRE_LOSS_RING_REQUEST);
+	if (!record)
+		return;
+	fill_detail(record, state, result, offset, flags);
+	submit(record);
+}
+
 /* Ends the open request of a thread: after it the thread has none. `at_exit`: from syscall_exit. */
 static __always_inline void finish_request(struct thread_state *state, u64 end_ns, s64 result, u64 offset, u16 flags,
 					bool at_exit)
@@ -181,35 +234,7 @@ static __always_inline void finish_request(struct thread_state *state, u64 end_n
 	} else if (!state->touched) {
 		write_request(state, end_ns, result, offset, flags, at_exit);
 	} else {
-		struct wire_request_detail *record =
-			reserve(sizeof(*record), WIRE_REQUEST, end_ns, WIRE_LOSS_RING_REQUEST);
-		if (record) {
-			fill_request(&record->request, state, result, offset, flags | WIRE_REQUEST_DETAIL);
-			record->off_cpu_ns = state->off_cpu_ns;
-			record->voluntary = state->voluntary;
-			record->involuntary = state->involuntary;
-			record->bios = state->bios;
-			record->direct_bios = state->direct_bios;
-			record->bio_bytes = state->bio_bytes;
-			record->direct_bytes = state->direct_bytes;
-			record->added_bytes = state->added_bytes;
-			record->dirtied_bytes = state->dirtied_bytes;
-			record->page_runs = state->page_runs;
-			record->waits = state->waits;
-			record->throttled_ns = state->throttled_ns;
-			record->map_first = state->map_first;
-			record->map_last = state->map_last;
-			if (measure_copies && WIRE_OP_COPIES(state->op))
-				record->copied_bytes = state->copied;
-			record->run = state->run;
-			record->to_offset = state->to_offset;
-			record->to_file = state->to_file;
-			record->to_fd = state->to_fd;
-			record->batch_ns = state->batch_ns;
-			record->run_by = state->run_by;
-			record->run_flags = state->run_flags;
-			submit(record);
-		}
+		write_detail(state, end_ns, result, offset, flags, at_exit);
 	}
 	state->start_ns = 0;
 	state->touched = 0;

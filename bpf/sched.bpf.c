@@ -14,6 +14,8 @@ static __always_inline void switch_out(struct thread_state *state, struct task_s
 	if (!voluntary && state->op == WIRE_OP_PAGE_FAULT)
 		return;
 	touch(state);
+	if (state->wait_end_ns)
+		write_wait(state, false);
 	if (!voluntary) {
 		state->involuntary++;
 		state->out_reason = WIRE_WAIT_PREEMPTED;
@@ -35,7 +37,6 @@ static __always_inline void switch_in(struct thread_state *state)
 {
 	u64 now = bpf_ktime_get_ns(), begin = state->out_ns, waited = now - begin;
 	u32 reason = state->out_reason;
-	struct wire_wait *record;
 
 	state->out_ns = 0;
 	state->off_cpu_ns += waited;
@@ -49,16 +50,9 @@ static __always_inline void switch_in(struct thread_state *state)
 	if (tally)
 		return;
 	state->waits++;
-	record = reserve(sizeof(*record), WIRE_WAIT, now, WIRE_LOSS_RING_DETAIL);
-	if (!record)
-		return;
-	record->owner.tgid = state->tgid;
-	record->owner.tid = state->tid;
-	record->owner.start_ns = state->start_ns;
-	record->begin_ns = begin;
-	record->reason = reason;
-	record->reserved = 0;
-	submit(record);
+	state->wait_begin_ns = begin;
+	state->wait_end_ns = now;
+	state->wait_reason = reason;
 }
 
 SEC("?tp_btf/sched_switch")

@@ -185,7 +185,10 @@ struct thread_state {
 	u32 unused_2;
 	u32 io_waits;
 	u32 out_reason;
-	u32 reserved;
+	u32 wait_reason;
+	/* the wait before this one, see wait.h; valid when `touched`. wait_end_ns == 0: none */
+	u64 wait_begin_ns;
+	u64 wait_end_ns;
 };
 
 static const struct thread_state new_thread = {};
@@ -357,8 +360,8 @@ struct {
 /* Bytes that each ring could not take: how large it would have had to be. */
 __u64 ring_lost_bytes[RINGS] __weak = {};
 
-/* For the records that are the most, a ring of words for each CPU, shared with the collector's memory: see same.h.
- * Userspace sets the sizes. */
+/* For the records that are the most, two rings of words for each CPU, shared with the collector's memory: see same.h,
+ * words.h. Userspace sets the sizes, with a page behind the end for a record that reaches beyond it. */
 struct word_ring {
 	u64 written; /* words so far, by the kernel */
 	u64 unused[15];
@@ -377,9 +380,10 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__uint(key_size, sizeof(u32));
-	__uint(value_size, 4096);
+	__uint(value_size, 2 * 4096);
 } ring_words SEC(".maps") __weak;
 const volatile __u32 word_mask __weak = 0; /* words of a ring - 1; 0: there is none */
+const volatile __u32 word_cpus __weak = 1; /* as many rings there are for system calls, and then for completions */
 
 /* What only its own CPU touches. */
 struct cpu_state {

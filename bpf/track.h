@@ -148,6 +148,7 @@ static __always_inline void touch(struct thread_state *state)
 	state->run.adds = 0;
 	state->throttled = state->own_writeback = 0;
 	state->io_waits = 0;
+	state->wait_end_ns = 0;
 }
 
 #endif /* IOHOPS_TRACK_H */

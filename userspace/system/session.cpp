@@ -44,12 +44,12 @@ uint64_t default_ring_bytes() {
                     uint64_t{1} << 20, uint64_t{8} << 20);
 }
 
-// A ring of words for each CPU, of all together no more than 128 MiB. 1 MiB holds 33 ms of the
+// Two rings of words for each CPU, of all together no more than 128 MiB. 1 MiB holds 33 ms of the
 // fastest single process measured and stays in the caches; what does not fit goes into the ring
 // buffer.
 uint64_t word_ring_bytes(uint64_t ring_bytes) {
   const auto cpus = static_cast<uint64_t>(std::max(1, libbpf_num_possible_cpus()));
-  const uint64_t share = std::bit_floor((uint64_t{128} << 20) / cpus);
+  const uint64_t share = std::bit_floor((uint64_t{64} << 20) / cpus);
   return std::clamp(std::min(share, ring_bytes / 8), uint64_t{4096}, uint64_t{1} << 20);
 }
 
@@ -94,9 +94,10 @@ void set_filter(iohops_bpf& skeleton, const EarlyFilter& filter) {
 void set_word_rings(iohops_bpf& skeleton, uint64_t bytes) {
 #if defined(__x86_64__)
   const auto cpus = static_cast<uint32_t>(std::max(1, libbpf_num_possible_cpus()));
-  bpf_map__set_max_entries(skeleton.maps.word_rings, cpus);
-  bpf_map__set_max_entries(skeleton.maps.ring_words, cpus);
-  bpf_map__set_value_size(skeleton.maps.ring_words, static_cast<uint32_t>(bytes));
+  bpf_map__set_max_entries(skeleton.maps.word_rings, 2 * cpus);
+  bpf_map__set_max_entries(skeleton.maps.ring_words, 2 * cpus);
+  skeleton.rodata->word_cpus = cpus;
+  bpf_map__set_value_size(skeleton.maps.ring_words, static_cast<uint32_t>(WordRing::room(bytes)));
   skeleton.rodata->word_mask = static_cast<uint32_t>(bytes / sizeof(uint64_t) - 1);
 #else
   (void)skeleton, (void)bytes;
@@ -298,7 +299,7 @@ Status Session::map_word_rings() {
   if (mask == 0) return {};
   auto words = WordRing::of_maps(bpf_map__fd(skeleton_->maps.word_rings),
                                  bpf_map__fd(skeleton_->maps.ring_words),
-                                 libbpf_num_possible_cpus(), (mask + 1) * sizeof(uint64_t));
+                                 2 * libbpf_num_possible_cpus(), (mask + 1) * sizeof(uint64_t));
   if (!words) return words.error();
   word_rings_ = std::move(*words);
   return {};

@@ -131,7 +131,7 @@ class Session {
   std::vector<std::pair<std::string, std::unique_ptr<bpf_link, Destroy>>> links_;  // by program
   std::vector<RingReader> rings_;
   std::vector<uint64_t> refused_;     // by ring: when the drain before began
-  std::vector<WordRing> word_rings_;  // by CPU
+  std::vector<WordRing> word_rings_;  // by use (bpf/words.h) and CPU
   uint64_t ring_peak_ = 0;
   uint64_t ring_wanted_ = 0;
 };

@@ -1,5 +1,5 @@
-// WordRing: drains one CPU's ring of words, which BPF programs write and this reads in shared memory
-// (bpf/same.h). Sees records of struct wire_same by their size only.
+// WordRing: drains a ring of words of one CPU, which BPF programs write and this reads in shared memory
+// (bpf/same.h, bpf/words.h). Sees records by their size only, where all kinds have it.
 #pragma once
 
 #include <atomic>
@@ -17,9 +17,11 @@ namespace iohops {
 
 class WordRing {
  public:
-  // Those of `cpus` CPUs, each of `bytes` (a power of two, at least a page): the maps `word_rings`
+  // All `count` of them, each of `bytes` (a power of two, at least a page): the maps `word_rings`
   // and `ring_words` of bpf/state.h.
-  static Result<std::vector<WordRing>> of_maps(int ends_fd, int words_fd, int cpus, uint64_t bytes);
+  static Result<std::vector<WordRing>> of_maps(int ends_fd, int words_fd, int count, uint64_t bytes);
+  // Of one in `ring_words`: with a page behind it, where a record may go that reaches beyond the end.
+  static uint64_t room(uint64_t bytes) { return bytes + 4096; }
 
   // All records written so far and not taken: whole, in one piece, in the order of their ends, since one CPU wrote them
   // one after the other. They stay valid until they are taken.
@@ -51,7 +53,7 @@ class WordRing {
   std::atomic_ref<uint64_t> written() const { return std::atomic_ref(ends_->written); }
   std::atomic_ref<uint64_t> read() const { return std::atomic_ref(ends_->read); }
 
-  std::shared_ptr<Mapping> ends_pages_;  // of all CPUs
+  std::shared_ptr<Mapping> ends_pages_;  // of all rings
   Mapping pages_;			 // twice the words, so that a record that wraps around is in one piece
   Ends* ends_ = nullptr;
   const uint64_t* words_ = nullptr;
