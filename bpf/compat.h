@@ -30,6 +30,9 @@
 #define syscall_arg5(regs) ((regs)->regs[5])
 #endif
 
+#define likely(condition) __builtin_expect(!!(condition), 1)
+#define unlikely(condition) __builtin_expect(!!(condition), 0)
+
 /* A pointer read out of one that the verifier trusts (`current`, a tracepoint's argument) makes it look for names
  * in all of the kernel's types (6.2 to 6.18: 1 to 2 ms), each time that it gets there. So it is read where only one
  * path leads, or without trust: out of a cast or by a probe read. */

@@ -139,27 +139,51 @@ static __always_inline bool is_dropped(struct thread_state *state, u64 end_ns)
 	return known->alias == state->file;
 }
 
-/* In few words if the thread has told one like it, else in full, and from then on it has. */
+/* AT_EXIT: called from syscall_exit. */
+#define AT_EXIT (1 << 16)
+
+/* From now on its thread has told one like it. */
+static __noinline void write_full(struct thread_state *state, u64 end_ns, s64 result, u64 offset, u32 flags)
+{
+	struct told_request *told = &state->told[state->fd & (WIRE_TOLD_SLOTS - 1)];
+	struct wire_request *record = reserve(sizeof(*record), WIRE_REQUEST, end_ns, WIRE_LOSS_RING_REQUEST);
+
+	if (!record) {
+		told->what = 0;
+		return;
+	}
+	fill_request(record, state, result, offset, flags);
+	if (flags & AT_EXIT)
+		record->told = tell(state, told, (state->what & ~0xffff0000ULL) | (u64)(u16)flags << 16, offset);
+	submit(record);
+}
+
+/* In few words if the thread has told one like it, else in full. */
 static __always_inline void write_request(struct thread_state *state, u64 end_ns, s64 result, u64 offset, u16 flags,
 					  bool at_exit)
 {
 	struct told_request *told = &state->told[state->fd & (WIRE_TOLD_SLOTS - 1)];
-	/* In a register: to read the word after a store to a part of it would wait for that store. */
-	u64 what = (state->what & ~0xffff0000ULL) | (u64)flags << 16;
-	struct wire_request *record;
+	/* `flags` have the state's own, of which the word is made when nothing stores to a part of it. */
+	u64 what = state->what | (u64)flags << 16;
 
-	if (at_exit && told->context && told->what == what && told->where == state->where && told->how == state->how &&
-	    write_same(state, told, end_ns, result, offset))
+	if (at_exit && likely(told->what == what && told->where == state->where && told->how == state->how) &&
+	    likely(write_same(state, told, end_ns, result, offset)))
 		return;
-	record = reserve(sizeof(*record), WIRE_REQUEST, end_ns, WIRE_LOSS_RING_REQUEST);
-	if (!record) {
-		told->context = 0;
-		return;
-	}
-	fill_request(record, state, result, offset, flags);
-	if (at_exit)
-		record->told = tell(state, told, what, offset);
-	submit(record);
+	write_full(state, end_ns, result, offset, flags | (at_exit ? AT_EXIT : 0));
+}
+
+/* What the end tells of measured copies. */
+static __always_inline u16 judge_copies(struct thread_state *state, s64 result)
+{
+	u16 flags = 0;
+
+	if (state->copying)
+		flags |= WIRE_REQUEST_COPY_MISSED; /* a return was */
+	if (state->copied == result && result)
+		flags |= WIRE_REQUEST_COPIED; /* the usual case costs no bytes in the record */
+	else if (state->copied)
+		touch(state);
+	return flags;
 }
 
 static __always_inline void fill_detail(struct wire_request_detail *record, struct thread_state *state, s64 result,
@@ -219,20 +243,16 @@ static __always_inline void finish_request(struct thread_state *state, u64 end_n
 					bool at_exit)
 {
 	flags |= state->flags;
-	if (measure_copies && WIRE_OP_COPIES(state->op) && state->copying)
-		flags |= WIRE_REQUEST_COPY_MISSED; /* a return was */
-	if (measure_copies && WIRE_OP_COPIES(state->op) && state->copied) {
-		if (state->copied == result)
-			flags |= WIRE_REQUEST_COPIED; /* the usual case costs no bytes in the record */
-		else
-			touch(state);
-	}
+	if (measure_copies && WIRE_OP_COPIES(state->op))
+		flags |= judge_copies(state, result);
 	if (tally) {
 		tally_request(state, end_ns, result);
 	} else if (judge_requests && is_dropped(state, end_ns)) {
 		/* as if it had never been */
-	} else if (!state->touched) {
+	} else if (likely(!state->touched)) {
 		write_request(state, end_ns, result, offset, flags, at_exit);
+		state->start_ns = 0;
+		return;
 	} else {
 		write_detail(state, end_ns, result, offset, flags, at_exit);
 	}
@@ -265,13 +285,14 @@ static __always_inline void close_fault(struct thread_state *state, struct task_
 
 static __always_inline void open_request(struct thread_state *state, u64 now, u16 op)
 {
-	state->op = op;
-	state->flags = 0;
+	state->what = op; /* no flags, and a descriptor by and by */
 	state->touched = 0;
-	state->out_ns = 0;
-	state->copied = 0;
-	state->copying = 0;
 	state->to_file = 0;
+	state->out_ns = 0;
+	if (measure_copies) {
+		state->copied = 0;
+		state->copying = 0;
+	}
 	state->start_ns = now;
 }
 

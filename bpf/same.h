@@ -17,29 +17,47 @@
 #include "track.h"
 
 #define SAME_WORDS 3
+#define SAME_MOST 6
+#define TOLD_HEAD(context, slot) ((u64)(context) << 32 | SAME_WORDS << 19 | WIRE_SAME | (slot))
+#define TOLD_GENERATION(told) ((u32)((told)->head >> 54)) /* see WIRE_CONTEXT */
+#define SAME_WORD (1 << 19) /* one more, in the size that the second word tells */
 
 /* False: no room. What does not fit goes into the ring buffer in full. */
 static __always_inline bool put_same(struct thread_state *state, u64 end_ns, u64 head, u64 where, u64 result)
 {
 	u32 cpu = bpf_get_smp_processor_id();
 	struct word_ring *ring = bpf_map_lookup_elem(&word_rings, &cpu);
-	u64 *words = bpf_map_lookup_elem(&ring_words, &cpu);
-	u64 at;
+	const u64 mask = word_mask;
+	u64 at, place, *word;
 
-	if (!ring || !words) /* can't happen */
+	if (!ring) /* can't happen */
 		return false;
 	at = ring->written;
-	if (at - *(volatile u64 *)&ring->read > word_mask - SAME_WORDS - 3)
+	if (unlikely(at - *(volatile u64 *)&ring->read > mask + 1 - 2 * SAME_MOST))
 		return false;
-	words[at++ & word_mask] = end_ns;
-	words[at++ & word_mask] = head;
-	words[at++ & word_mask] = where;
-	if (head & WIRE_SAME_BUFFER)
-		words[at++ & word_mask] = state->buffer;
-	if (head & WIRE_SAME_REQUESTED)
-		words[at++ & word_mask] = state->requested;
-	if (head & WIRE_SAME_RESULT)
-		words[at++ & word_mask] = result;
+	place = at & mask;
+	word = &ring->words[place];
+	word[0] = end_ns;
+	word[1] = head;
+	word[2] = where;
+	at += SAME_WORDS;
+	word += SAME_WORDS;
+	if (head & WIRE_SAME_BUFFER) {
+		*word++ = state->buffer;
+		at++;
+	}
+	if (head & WIRE_SAME_REQUESTED) {
+		*word++ = state->requested;
+		at++;
+	}
+	if (head & WIRE_SAME_RESULT) {
+		*word = result;
+		at++;
+	}
+	if (unlikely(place > mask + 1 - SAME_MOST)) { /* what stands behind the end belongs to the beginning */
+		for (int i = 0; i < SAME_MOST - 1; i++)
+			ring->words[i] = ring->words[mask + 1 + i];
+	}
 	barrier();
 	*(volatile u64 *)&ring->written = at;
 	return true;
@@ -52,7 +70,7 @@ static __always_inline bool put_same_whole(struct thread_state *state, u64 end_n
 
 	if (!record)
 		return true; /* lost, and counted */
-	record->kind = head | WIRE_SAME_WORDS;
+	record->kind = (u16)head | WIRE_SAME_WORDS;
 	record->context = head >> 32;
 	record->duration_ns = where;
 	record->place = where >> 32;
@@ -67,44 +85,35 @@ static __always_inline bool put_same_whole(struct thread_state *state, u64 end_n
 static __always_inline bool write_same(struct thread_state *state, struct told_request *told, u64 end_ns, s64 result,
 				       u64 offset)
 {
-	u64 duration = end_ns - state->start_ns, place = 0;
+	u64 duration = end_ns - state->start_ns, place = 0, head = told->head;
 	s64 ahead = offset - told->offset;
-	u64 head = WIRE_SAME | (state->fd & WIRE_SAME_SLOT) | (u64)told->context << 32, words = SAME_WORDS;
 
-	if (duration >> 32)
+	if (unlikely(duration >> 32))
 		return false;
-	if (offset == WIRE_UNKNOWN) {
-		/* it says so without a flag */
-	} else if (ahead == (s32)ahead) {
+	if (likely(ahead == (s32)ahead && offset != WIRE_UNKNOWN)) {
 		head |= WIRE_SAME_AHEAD;
-		place = ahead;
-	} else if (!(offset & 511) && !(offset >> 41)) {
+		place = (u64)ahead << 32;
+	} else if (offset != WIRE_UNKNOWN) { /* it says so without a flag */
+		if ((offset & 511) || offset >> 41)
+			return false;
 		head |= WIRE_SAME_SECTOR;
-		place = offset >> 9;
-	} else {
-		return false;
+		place = offset >> 9 << 32;
 	}
-	if (state->buffer != told->buffer) {
-		head |= WIRE_SAME_BUFFER;
-		words++;
-	}
-	if (state->requested != told->requested) {
-		head |= WIRE_SAME_REQUESTED;
-		words++;
-	}
-	if (result != (s64)state->requested) {
-		head |= WIRE_SAME_RESULT;
-		words++;
-	}
+	if (state->buffer != told->buffer)
+		head += WIRE_SAME_BUFFER + SAME_WORD;
+	if (state->requested != told->requested)
+		head += WIRE_SAME_REQUESTED + SAME_WORD;
+	if (result != (s64)state->requested)
+		head += WIRE_SAME_RESULT + SAME_WORD;
 	if (!word_mask)
-		return put_same_whole(state, end_ns, head, duration | place << 32, result);
-	return put_same(state, end_ns, head | words << 19, duration | place << 32, result);
+		return put_same_whole(state, end_ns, head, duration | place, result);
+	return put_same(state, end_ns, head, duration | place, result);
 }
 
 /* Later requests may be told as the same as the open one, which is written in full. */
 static __always_inline u16 tell(struct thread_state *state, struct told_request *told, u64 what, u64 offset)
 {
-	u32 generation = (told->generation + 1) & (WIRE_GENERATIONS - 1);
+	u32 slot = state->fd & (WIRE_TOLD_SLOTS - 1), generation = (TOLD_GENERATION(told) + 1) & (WIRE_GENERATIONS - 1);
 
 	told->what = what;
 	told->where = state->where;
@@ -112,9 +121,8 @@ static __always_inline u16 tell(struct thread_state *state, struct told_request 
 	told->buffer = state->buffer;
 	told->requested = state->requested;
 	told->offset = offset;
-	told->generation = generation;
-	told->context = WIRE_CONTEXT(state->tid, generation);
-	return WIRE_TOLD(state->fd & (WIRE_TOLD_SLOTS - 1), generation);
+	told->head = TOLD_HEAD(WIRE_CONTEXT(state->tid, generation), slot);
+	return WIRE_TOLD(slot, generation);
 }
 
 #endif /* IOHOPS_SAME_H */

@@ -83,10 +83,9 @@ struct known_file {
 
 /* The request that a thread told in full, per slot of `known`: see struct wire_same. */
 struct told_request {
-	u64 what, where, how; /* as in struct thread_state */
+	u64 what, where, how; /* as in struct thread_state; what == 0: none was */
 	u64 buffer, requested, offset;
-	u32 context; /* WIRE_CONTEXT(..), 0: none was */
-	u32 generation; /* of the last; see seed_generations() */
+	u64 head; /* TOLD_HEAD(..) of it, or of the last; see seed_generations() */
 };
 
 /* top: where a thread's requests are added up, per slot of `known`, apart by the lowest bit of the operation:
@@ -139,7 +138,7 @@ struct thread_state {
 		u64 how;
 	};
 	u64 copied; /* bytes that copy functions reported */
-	u64 out_ns; /* off the CPU since, 0: on it */
+	u64 out_ns; /* off the CPU since, 0: on it; then it is `touched` */
 	u32 touched; /* see below */
 	u32 to_file; /* where sendfile and its kin put the bytes, 0: nowhere */
 	/* The files that it used last, by descriptor: a server goes to and fro between a few. */
@@ -182,7 +181,6 @@ struct thread_state {
 	u32 own_writeback; /* folio_wait_writeback was met */
 	u32 file_fault;	   /* page fault: it is on a file mapping */
 	u32 left_file;	   /* page fault: the process has a page of a file less */
-	u32 unused_2;
 	u32 io_waits;
 	u32 out_reason;
 	u32 wait_reason;
@@ -366,22 +364,16 @@ struct word_ring {
 	u64 written; /* words so far, by the kernel */
 	u64 unused[15];
 	u64 read; /* by the collector */
-	u64 unused_2[15];
+	u64 unused_2[495];
+	u64 words[]; /* word_mask + 1, and a page that is written beyond the end and read at the beginning */
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
-	__type(key, u32);
-	__type(value, struct word_ring);
-} word_rings SEC(".maps") __weak;
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
 	__uint(key_size, sizeof(u32));
-	__uint(value_size, 2 * 4096);
-} ring_words SEC(".maps") __weak;
+	__uint(value_size, 4096);
+} word_rings SEC(".maps") __weak;
 const volatile __u32 word_mask __weak = 0; /* words of a ring - 1; 0: there is none */
 const volatile __u32 word_cpus __weak = 1; /* as many rings there are for system calls, and then for completions */
 

@@ -11,10 +11,10 @@
  * told: if the first full record of this one were lost on the way, its short ones must not agree with those. */
 static __always_inline void seed_generations(struct thread_state *state)
 {
-	u32 seed = bpf_ktime_get_ns() >> 10;
+	u64 seed = bpf_ktime_get_ns() >> 10;
 
 	for (int i = 0; i < KNOWN_FILES; i++)
-		state->told[i].generation = seed;
+		state->told[i].head = seed << 54;
 }
 
 /* First request of a thread: claim its slot, name it. Off the hot path. */

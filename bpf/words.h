@@ -16,7 +16,6 @@ enum { WORDS_OF_CALLS = 0, WORDS_OF_COMPLETIONS = 1 };
 
 struct words {
 	struct word_ring *ring;
-	u64 *first;
 	u64 place;
 	u64 end; /* `written`, when the record is */
 };
@@ -26,19 +25,18 @@ static __always_inline void *begin_words(struct words *words, u32 which, u32 byt
 {
 	u32 cpu = bpf_get_smp_processor_id(), index = cpu + which * word_cpus;
 	struct word_ring *ring = bpf_map_lookup_elem(&word_rings, &index);
-	u64 *first = bpf_map_lookup_elem(&ring_words, &index), at, count = bytes / sizeof(u64);
+	u64 at, count = bytes / sizeof(u64);
 	struct wire_header *header;
 
-	if (!word_mask || !ring || !first) /* can't happen: the last two */
+	if (!word_mask || !ring) /* can't happen: the second */
 		return NULL;
 	at = ring->written;
 	if (at - *(volatile u64 *)&ring->read > word_mask + 1 - 2 * count) /* twice: see end_words() */
 		return NULL;
 	words->ring = ring;
-	words->first = first;
 	words->place = at & word_mask;
 	words->end = at + count;
-	header = (void *)&first[words->place];
+	header = (void *)&ring->words[words->place];
 	header->time_ns = time_ns;
 	header->kind = kind;
 	header->size = bytes;
@@ -54,7 +52,7 @@ static __always_inline void end_words(const struct words *words, u32 bytes)
 
 	if (words->place > word_mask + 1 - count)
 		for (u32 i = 0; i < count - 1; i++)
-			words->first[i] = words->first[word_mask + 1 + i];
+			words->ring->words[i] = words->ring->words[word_mask + 1 + i];
 	barrier();
 	*(volatile u64 *)&words->ring->written = words->end;
 }

@@ -95,9 +95,8 @@ void set_word_rings(iohops_bpf& skeleton, uint64_t bytes) {
 #if defined(__x86_64__)
   const auto cpus = static_cast<uint32_t>(std::max(1, libbpf_num_possible_cpus()));
   bpf_map__set_max_entries(skeleton.maps.word_rings, 2 * cpus);
-  bpf_map__set_max_entries(skeleton.maps.ring_words, 2 * cpus);
   skeleton.rodata->word_cpus = cpus;
-  bpf_map__set_value_size(skeleton.maps.ring_words, static_cast<uint32_t>(WordRing::room(bytes)));
+  bpf_map__set_value_size(skeleton.maps.word_rings, static_cast<uint32_t>(WordRing::room(bytes)));
   skeleton.rodata->word_mask = static_cast<uint32_t>(bytes / sizeof(uint64_t) - 1);
 #else
   (void)skeleton, (void)bytes;
@@ -297,9 +296,8 @@ std::vector<bpf_program*> Session::programs() const {
 Status Session::map_word_rings() {
   const uint64_t mask = skeleton_->rodata->word_mask;
   if (mask == 0) return {};
-  auto words = WordRing::of_maps(bpf_map__fd(skeleton_->maps.word_rings),
-                                 bpf_map__fd(skeleton_->maps.ring_words),
-                                 2 * libbpf_num_possible_cpus(), (mask + 1) * sizeof(uint64_t));
+  auto words = WordRing::of_map(bpf_map__fd(skeleton_->maps.word_rings), 2 * libbpf_num_possible_cpus(),
+                                (mask + 1) * sizeof(uint64_t));
   if (!words) return words.error();
   word_rings_ = std::move(*words);
   return {};

@@ -5,7 +5,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <vector>
 
@@ -17,11 +16,10 @@ namespace iohops {
 
 class WordRing {
  public:
-  // All `count` of them, each of `bytes` (a power of two, at least a page): the maps `word_rings`
-  // and `ring_words` of bpf/state.h.
-  static Result<std::vector<WordRing>> of_maps(int ends_fd, int words_fd, int count, uint64_t bytes);
-  // Of one in `ring_words`: with a page behind it, where a record may go that reaches beyond the end.
-  static uint64_t room(uint64_t bytes) { return bytes + 4096; }
+  // All `count` of them, each of `bytes` (a power of two, at least a page): the map `word_rings` of
+  // bpf/state.h, whose values have room for them.
+  static Result<std::vector<WordRing>> of_map(int fd, int count, uint64_t bytes);
+  static uint64_t room(uint64_t bytes) { return kPage + bytes + kPage; }
 
   // All records written so far and not taken: whole, in one piece, in the order of their ends, since one CPU wrote them
   // one after the other. They stay valid until they are taken.
@@ -41,19 +39,22 @@ class WordRing {
   }
 
  private:
-  // struct word_ring of bpf/state.h
+  static constexpr uint64_t kPage = 4096;
+
+  // The first page of struct word_ring of bpf/state.h
   struct Ends {
     uint64_t written;
     uint64_t unused[15];
     uint64_t read;
-    uint64_t unused_2[15];
+    uint64_t unused_2[495];
   };
+  static_assert(sizeof(Ends) == kPage);
 
   WordRing() = default;
   std::atomic_ref<uint64_t> written() const { return std::atomic_ref(ends_->written); }
   std::atomic_ref<uint64_t> read() const { return std::atomic_ref(ends_->read); }
 
-  std::shared_ptr<Mapping> ends_pages_;  // of all rings
+  Mapping ends_pages_;
   Mapping pages_;			 // twice the words, so that a record that wraps around is in one piece
   Ends* ends_ = nullptr;
   const uint64_t* words_ = nullptr;
