@@ -217,7 +217,17 @@ static __always_inline void read_wait_arguments(struct thread_state *state, stru
 	state->fd = -1;
 }
 
-static __noinline void read_other_arguments(struct thread_state *state, struct pt_regs *regs)
+/* read, write, pread, pwrite; what others have in common with them. */
+static __always_inline void read_buffer_arguments(struct thread_state *state, struct pt_regs *regs)
+{
+	state->fd = syscall_arg0(regs);
+	state->buffer = syscall_arg1(regs);
+	state->requested = syscall_arg2(regs);
+	state->offset = state->op >= WIRE_OP_PREAD64 ? syscall_arg3(regs) : WIRE_UNKNOWN;
+	state->how = 1; /* segment, and no flags */
+}
+
+static __always_inline void read_rare_arguments(struct thread_state *state, struct pt_regs *regs)
 {
 	switch (state->op) {
 	case WIRE_OP_SYNC_FILE_RANGE:
@@ -252,19 +262,10 @@ static __noinline void read_other_arguments(struct thread_state *state, struct p
 		read_message_arguments(state, regs);
 }
 
-static __always_inline void read_arguments(struct thread_state *state, struct pt_regs *regs)
+static __noinline __attribute__((unused)) void read_other_arguments(struct thread_state *state, struct pt_regs *regs)
 {
-	state->fd = syscall_arg0(regs);
-	state->buffer = syscall_arg1(regs);
-	state->requested = syscall_arg2(regs);
+	read_buffer_arguments(state, regs);
 	state->offset = WIRE_UNKNOWN;
-	state->segments = 1;
-	state->call_flags = 0;
-	if (state->op <= WIRE_OP_PWRITE64) {
-		if (state->op >= WIRE_OP_PREAD64)
-			state->offset = syscall_arg3(regs);
-		return;
-	}
 	switch (state->op) {
 	case WIRE_OP_PREADV2:
 	case WIRE_OP_PWRITEV2:
@@ -280,7 +281,7 @@ static __always_inline void read_arguments(struct thread_state *state, struct pt
 		read_vector(state, state->buffer, syscall_arg2(regs));
 		return;
 	default:
-		read_other_arguments(state, regs);
+		read_rare_arguments(state, regs);
 	}
 }
 

@@ -46,25 +46,45 @@ static __noinline bool is_another(struct known_file *known, u64 address)
 	return known->mark != mark_of(BPF_CORE_READ(file, private_data), BPF_CORE_READ(file, f_op));
 }
 
-static __always_inline void know(struct thread_state *state, struct known_file *known, u64 file)
+/* A struct file or an inode can be reused at its address; all three alike is the same file, unless files have an inode
+ * in common. */
+static __always_inline bool is_known(struct known_file *known, u64 file, const bool cast)
 {
-	u64 inode = (u64)read_field(struct file, file, f_inode);
+	u64 inode = (u64)read_field_by(cast, struct file, file, f_inode);
 
-	/* A struct file or an inode can be reused at its address; all three alike is the same file, unless files
-	 * have an inode in common. */
-	if (known->file != file || known->inode != inode || !known->alias ||
-	    known->ino != read_field(struct inode, inode, i_ino) || (known->mark && is_another(known, file)))
+	return known->file == file && known->inode == inode && known->alias &&
+	       known->ino == read_field_by(cast, struct inode, inode, i_ino) &&
+	       !(known->mark && is_another(known, file));
+}
+
+/* How it is open. */
+static __always_inline u32 know_by(struct thread_state *state, struct known_file *known, u64 file, const bool cast)
+{
+	if (unlikely(!is_known(known, file, cast)))
 		meet_file(state, known, file);
+	return read_field_by(cast, struct file, file, f_flags) | known->open_flags;
+}
+
+static __always_inline u32 know(struct thread_state *state, struct known_file *known, u64 file)
+{
+	return can_cast ? know_by(state, known, file, true) : know_by(state, known, file, false);
 }
 
 /* The struct file that a descriptor stands for, remembered in `known`; 0: it cannot be resolved. */
 static __always_inline u64 know_file(struct thread_state *state, struct known_file *known, struct files_struct *files,
-				     s32 fd)
+				     s32 fd, u32 *open_flags)
 {
-	u64 file = file_of_fd(files, fd);
+	u64 file;
 
-	if (file)
-		know(state, known, file);
+	if (can_cast) {
+		file = file_of_fd(files, fd, true);
+		if (file)
+			*open_flags = know_by(state, known, file, true);
+	} else {
+		file = file_of_fd(files, fd, false);
+		if (file)
+			*open_flags = know_by(state, known, file, false);
+	}
 	return file;
 }
 
@@ -78,34 +98,47 @@ static __always_inline bool is_unwanted(struct known_file *known)
 	return known->unwanted;
 }
 
-static __always_inline void resolve_file(struct thread_state *state, struct task_struct *task)
+static __noinline void resolve_none(struct thread_state *state)
 {
-	struct known_file *known = &state->known[state->fd & (KNOWN_FILES - 1)];
-	u64 file = know_file(state, known, task_files(task), state->fd);
+	state->file = 0;
+	state->open_flags = 0;
+	if (state->fd >= 0)
+		state->flags |= WIRE_REQUEST_FILE_UNKNOWN;
+}
 
-	if (!file) {
-		state->file = 0;
-		state->open_flags = 0;
-		if (state->fd >= 0)
-			state->flags |= WIRE_REQUEST_FILE_UNKNOWN;
+static __always_inline void resolve_by(struct thread_state *state, struct files_struct *files, const bool cast)
+{
+	s32 fd = state->fd;
+	struct known_file *known = &state->known[fd & (KNOWN_FILES - 1)];
+	u64 file = file_of_fd(files, fd, cast);
+
+	if (unlikely(!file)) {
+		resolve_none(state);
 		return;
 	}
-	state->open_flags = read_field(struct file, file, f_flags) | known->open_flags;
+	state->open_flags = know_by(state, known, file, cast);
 	state->file = known->alias;
 	if (judge_paths && is_unwanted(known) && !state->to_file)
 		state->start_ns = 0; /* as if it had never been */
+}
+
+static __always_inline void resolve_file(struct thread_state *state, struct task_struct *task)
+{
+	if (can_cast)
+		resolve_by(state, cast_to(struct task_struct, task)->files, true);
+	else
+		resolve_by(state, task_field(task, files), false);
 }
 
 /* Where sendfile and its kin put the bytes. */
 static __noinline __attribute__((unused)) void resolve_target(struct thread_state *state, struct task_struct *task)
 {
 	struct known_file *known = &state->known[KNOWN_TARGET];
+	u32 open_flags;
 
-	u64 file = know_file(state, known, task_files(task), state->to_fd);
-
-	if (file) {
+	if (know_file(state, known, task_files(task), state->to_fd, &open_flags)) {
 		state->to_file = known->alias;
-		if ((read_field(struct file, file, f_flags) | known->open_flags) & O_DIRECT)
+		if (open_flags & O_DIRECT)
 			state->flags |= WIRE_REQUEST_TO_DIRECT;
 	}
 	touch(state); /* its record has a detail */

@@ -148,13 +148,14 @@ static __noinline void read_splice(struct thread_state *request, struct thread_s
 {
 	struct io_splice *splice = (void *)req;
 	struct known_file *known = &thread->known[KNOWN_TARGET];
+	u32 open_flags;
 
 	request->to_fd = request->fd;
 	request->fd = BPF_CORE_READ(splice, splice_fd_in);
 	request->offset = BPF_CORE_READ(splice, off_in);
 	request->to_offset = BPF_CORE_READ(splice, off_out);
 	request->requested = BPF_CORE_READ(splice, len);
-	if (know_file(thread, known, files, request->to_fd))
+	if (know_file(thread, known, files, request->to_fd, &open_flags))
 		request->to_file = known->alias;
 }
 

@@ -28,18 +28,19 @@ extern void *bpf_rdonly_cast(const void *object, u32 btf_id) __ksym __weak;
 /* Not out of `current` itself: see at_once(). */
 #define task_files(task) (can_cast ? cast_to(struct task_struct, task)->files : task_field(task, files))
 #endif
-#define read_field(type, address, field) \
-	(can_cast ? cast_to(type, address)->field : BPF_CORE_READ((type *)(address), field))
+#define read_field_by(cast, type, address, field) \
+	((cast) ? cast_to(type, address)->field : BPF_CORE_READ((type *)(address), field))
+#define read_field(type, address, field) read_field_by(can_cast, type, address, field)
 
-/* files->fdt->fd[fd] */
-static __always_inline u64 file_of_fd(struct files_struct *files, u32 fd)
+/* files->fdt->fd[fd]. `cast`: can_cast, asked once for all that is read on the way: each look at a knob is 15 bytes. */
+static __always_inline u64 file_of_fd(struct files_struct *files, u32 fd, const bool cast)
 {
-	struct fdtable *table = table_field(files, fdt);
+	struct fdtable *table = cast ? files->fdt : table_field(files, fdt);
 	u64 file = 0;
 
-	if (fd >= table_field(table, max_fds))
+	if (fd >= (cast ? table->max_fds : table_field(table, max_fds)))
 		return 0;
-	if (can_cast) /* any struct that begins with a pointer */
+	if (cast) /* any struct that begins with a pointer */
 		return (u64)cast_to(struct hlist_head, &table->fd[fd])->first;
 	bpf_probe_read_kernel(&file, sizeof(file), table_field(table, fd) + fd);
 	return file;

@@ -65,15 +65,15 @@ static __always_inline void resolve_request(struct thread_state *request, struct
 {
 	u32 slot = request->fd & (KNOWN_FILES - 1);
 	struct known_file *known = &thread->known[slot];
-	u64 file = know_file(thread, known, files, request->fd);
+	u32 open_flags;
 
-	if (!file) {
+	if (!know_file(thread, known, files, request->fd, &open_flags)) {
 		forget_file(&request->known[slot]);
 		if (request->fd >= 0)
 			request->flags |= WIRE_REQUEST_FILE_UNKNOWN;
 		return;
 	}
-	request->open_flags = read_field(struct file, file, f_flags) | known->open_flags;
+	request->open_flags = open_flags;
 	request->file = known->alias;
 	request->known[slot] = *known;
 }

@@ -76,7 +76,7 @@ static __always_inline int end_stream(struct pt_regs *regs)
 	struct task_struct *task = current_task();
 	struct thread_state *state;
 	struct known_file *known;
-	u32 file = 0;
+	u32 file = 0, open_flags;
 
 	if (!is_traced(task_field(task, tgid)))
 		return 0;
@@ -84,7 +84,7 @@ static __always_inline int end_stream(struct pt_regs *regs)
 	if (!state || !state->stream_ns)
 		return 0;
 	known = &state->known[state->stream_fd & (KNOWN_FILES - 1)];
-	if (state->stream_fd >= 0 && know_file(state, known, task_files(task), state->stream_fd))
+	if (state->stream_fd >= 0 && know_file(state, known, task_files(task), state->stream_fd, &open_flags))
 		file = known->alias;
 	if (!tally)
 		emit_stream(state, file, stream_result(regs) * state->stream_unit);

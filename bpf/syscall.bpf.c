@@ -29,13 +29,12 @@ extern void bpf_preempt_enable(void) __ksym __weak;
 char LICENSE[] SEC("license") __weak = "Dual BSD/GPL";
 
 /* msync names an address, not a descriptor. */
-static __always_inline void resolve_mapping(struct thread_state *state, struct task_struct *task, bool find_vma)
+static __noinline void resolve_mapping(struct thread_state *state, struct task_struct *task)
 {
 	struct vma_facts facts = { .address = state->buffer };
 
 	state->open_flags = 0;
-	if (find_vma)
-		bpf_find_vma(task, state->buffer, read_vma, &facts, 0);
+	bpf_find_vma(task, state->buffer, read_vma, &facts, 0);
 	state->file = facts.alias;
 	if (facts.alias)
 		state->offset = facts.offset;
@@ -43,48 +42,72 @@ static __always_inline void resolve_mapping(struct thread_state *state, struct t
 		state->flags |= WIRE_REQUEST_FILE_UNKNOWN;
 }
 
+static __noinline void resolve_no_mapping(struct thread_state *state)
+{
+	state->open_flags = 0;
+	state->file = 0;
+	state->flags |= WIRE_REQUEST_FILE_UNKNOWN;
+}
+
+/* What a thread left open when it makes a system call: a page fault that is over, or a call whose exit was missed:
+ * the kernel counts the programs that it skips. */
+static __noinline void end_last(struct thread_state *state, struct task_struct *task)
+{
+	if (state->op == WIRE_OP_PAGE_FAULT)
+		close_fault(state, task);
+	else
+		state->start_ns = 0;
+}
+
+/* 32-bit programs' calls have other numbers; they are only counted. */
+static __noinline int enter_compat(long number)
+{
+	if ((unsigned long)number < SYSCALLS && op_of_compat[number])
+		count_loss(WIRE_LOSS_COMPAT);
+	return 0;
+}
+
 static __always_inline int enter(struct pt_regs *regs, long number, bool find_vma)
 {
 	struct thread_state *state;
 	struct task_struct *task;
 	u32 tid = running_thread();
-	bool compat;
 	u16 op = 0;
 
 	if (!tid)
 		return 0;
 	task = current_task();
-	compat = is_compat_syscall(task);
-	if ((unsigned long)number < SYSCALLS)
-		op = compat ? op_of_compat[number] : op_of_syscall[number];
 	state = find_thread(tid);
-	if (state && state->start_ns) {
-		if (state->op == WIRE_OP_PAGE_FAULT)
-			close_fault(state, task);
-		else
-			state->start_ns = 0; /* its exit was missed: the kernel counts the programs that it skips */
-	}
+	if (state && unlikely(state->start_ns))
+		end_last(state, task);
+	if (unlikely(is_compat_syscall(task)))
+		return enter_compat(number);
+	if (likely((unsigned long)number < SYSCALLS))
+		op = op_of_syscall[number];
 	if (!op)
 		return 0;
-	if (compat) {
-		count_loss(WIRE_LOSS_COMPAT);
-		return 0;
-	}
-	if (!state) {
+	if (unlikely(!state)) {
 		state = add_thread(task);
 		if (!state)
 			return 0;
 	}
 	open_request(state, bpf_ktime_get_ns(), op);
-	read_arguments(state, regs);
-	if (op == WIRE_OP_MSYNC) {
-		resolve_mapping(state, task, find_vma);
-		return 0;
+	if (likely(op <= WIRE_OP_PWRITE64)) {
+		read_buffer_arguments(state, regs);
+	} else {
+		read_other_arguments(state, regs);
+		if (op == WIRE_OP_MSYNC) {
+			if (find_vma)
+				resolve_mapping(state, task);
+			else
+				resolve_no_mapping(state);
+			return 0;
+		}
+		if ((op & ~7) == WIRE_OP_SENDFILE)
+			resolve_target(state, task);
 	}
-	if ((op & ~7) == WIRE_OP_SENDFILE)
-		resolve_target(state, task);
 	resolve_file(state, task);
-	if (op == WIRE_OP_IO_SUBMIT)
+	if (unlikely(op == WIRE_OP_IO_SUBMIT))
 		submit_batch(state);
 	return 0;
 }
@@ -159,16 +182,22 @@ static __always_inline int leave(struct pt_regs *regs, long result)
 	if (!tid)
 		return 0;
 	state = find_thread(tid);
-	if (!state || !state->start_ns || state->op == WIRE_OP_PAGE_FAULT)
+	if (!state || !state->start_ns)
 		return 0;
-	now = bpf_ktime_get_ns();
-	if (state->op >= WIRE_OP_FSYNC)
+	if (unlikely(state->op >= WIRE_OP_FSYNC)) {
+		if (state->op == WIRE_OP_PAGE_FAULT)
+			return 0;
+		now = bpf_ktime_get_ns();
 		finish_call(state, result);
-	else if (state->offset == WIRE_UNKNOWN && !(state->flags & WIRE_REQUEST_FILE_UNKNOWN) && !tally)
-		state->offset = offset_from_position(&state->known[state->fd & (KNOWN_FILES - 1)], result);
+		offset = state->offset;
+	} else {
+		now = bpf_ktime_get_ns();
+		offset = state->offset;
+		if (unlikely(offset == WIRE_UNKNOWN) && !tally && !(state->flags & WIRE_REQUEST_FILE_UNKNOWN))
+			offset = offset_from_position(&state->known[state->fd & (KNOWN_FILES - 1)], result);
+	}
 	if (watch_streams && state->stream_ns)
 		note_stream(state, result);
-	offset = state->offset;
 	finish_request(state, now, result, offset, 0, true);
 	return 0;
 }

@@ -33,21 +33,31 @@ static __always_inline bool is_traced(u32 tgid)
 #define WHO_UNKNOWN (~0ULL)
 #define GENERATION_NONE (~1U) /* nobody is traced any more: soon sched_switch is detached, and nothing is remembered */
 
+/* Off the hot path: it is the first system call since the CPU was given to the task. */
+static __noinline u32 judge_running(void)
+{
+	struct cpu_state *cpu = know_running ? this_cpu_state() : NULL;
+	u32 since = *(volatile u32 *)&generation;
+	struct task_struct *task = current_task();
+	u32 tid = is_traced(task_field(task, tgid)) ? task_field(task, pid) : 0;
+
+	if (cpu && since != GENERATION_NONE)
+		cpu->who = WHO(since, tid);
+	return tid;
+}
+
 /* The thread that runs, if it is traced, else 0. */
 static __always_inline u32 running_thread(void)
 {
 	struct cpu_state *cpu = know_running ? this_cpu_state() : NULL;
-	u32 since = *(volatile u32 *)&generation;
-	struct task_struct *task;
-	u32 tid;
+	u64 who;
 
-	if (cpu && cpu->who >> 32 == since)
-		return cpu->who;
-	task = current_task();
-	tid = is_traced(task_field(task, tgid)) ? task_field(task, pid) : 0;
-	if (cpu && since != GENERATION_NONE)
-		cpu->who = WHO(since, tid);
-	return tid;
+	if (cpu) {
+		who = cpu->who;
+		if (likely(who >> 32 == *(volatile u32 *)&generation))
+			return who;
+	}
+	return judge_running();
 }
 
 static __always_inline void forget_running(void)
@@ -58,16 +68,19 @@ static __always_inline void forget_running(void)
 		cpu->who = WHO_UNKNOWN;
 }
 
+static __noinline struct thread_state *find_other_thread(u32 tid)
+{
+	return more_threads_used ? bpf_map_lookup_elem(&more_threads, &tid) : NULL;
+}
+
 static __always_inline struct thread_state *find_thread(u32 tid)
 {
 	u32 slot = tid & (THREADS - 1);
 	struct thread_state *state = bpf_map_lookup_elem(&threads, &slot);
 
-	if (state && state->tid == tid)
+	if (likely(state && state->tid == tid))
 		return state;
-	if (more_threads_used)
-		return bpf_map_lookup_elem(&more_threads, &tid);
-	return NULL;
+	return find_other_thread(tid);
 }
 
 /* What a thread of io_uring's pool works on. It belongs to the process but makes no system calls. */

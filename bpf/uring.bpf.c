@@ -92,8 +92,7 @@ static __noinline void resolve_fixed(struct thread_state *request, struct thread
 		request->flags |= WIRE_REQUEST_FILE_UNKNOWN;
 		return;
 	}
-	know(thread, known, file);
-	request->open_flags = BPF_CORE_READ((struct file *)file, f_flags) | known->open_flags;
+	request->open_flags = know(thread, known, file);
 	request->file = known->alias;
 	request->fd = -1;
 	request->known[request->fd & (KNOWN_FILES - 1)] = *known;
