@@ -122,12 +122,12 @@ static __always_inline void resolve_by(struct thread_state *state, struct files_
 		state->start_ns = 0; /* as if it had never been */
 }
 
-static __always_inline void resolve_file(struct thread_state *state, struct task_struct *task)
+static __always_inline void resolve_file(struct thread_state *state, struct files_struct *files)
 {
 	if (can_cast)
-		resolve_by(state, cast_to(struct task_struct, task)->files, true);
+		resolve_by(state, files, true);
 	else
-		resolve_by(state, task_field(task, files), false);
+		resolve_by(state, files, false);
 }
 
 /* Where sendfile and its kin put the bytes. */

@@ -139,10 +139,9 @@ static __always_inline bool is_dropped(struct thread_state *state, u64 end_ns)
 	return known->alias == state->file;
 }
 
-/* AT_EXIT: called from syscall_exit. */
-#define AT_EXIT (1 << 16)
+#define AT_EXIT (1 << 16) /* among the flags: it is called from syscall_exit */
 
-/* From now on its thread has told one like it. */
+/* AT_EXIT: from now on its thread has told one like it. */
 static __noinline void write_full(struct thread_state *state, u64 end_ns, s64 result, u64 offset, u32 flags)
 {
 	struct told_request *told = &state->told[state->fd & (WIRE_TOLD_SLOTS - 1)];
@@ -163,10 +162,10 @@ static __always_inline void write_request(struct thread_state *state, u64 end_ns
 					  bool at_exit)
 {
 	struct told_request *told = &state->told[state->fd & (WIRE_TOLD_SLOTS - 1)];
-	/* `flags` have the state's own, of which the word is made when nothing stores to a part of it. */
+	/* `flags` begin with the state's own. */
 	u64 what = state->what | (u64)flags << 16;
 
-	if (at_exit && likely(told->what == what && told->where == state->where && told->how == state->how) &&
+	if (at_exit && likely(!((told->what ^ what) | (told->where ^ state->where) | (told->how ^ state->how))) &&
 	    likely(write_same(state, told, end_ns, result, offset)))
 		return;
 	write_full(state, end_ns, result, offset, flags | (at_exit ? AT_EXIT : 0));
@@ -252,7 +251,7 @@ static __always_inline void finish_request(struct thread_state *state, u64 end_n
 	} else if (likely(!state->touched)) {
 		write_request(state, end_ns, result, offset, flags, at_exit);
 		state->start_ns = 0;
-		return;
+		return; /* out_ns is 0: who sets it touches the request */
 	} else {
 		write_detail(state, end_ns, result, offset, flags, at_exit);
 	}

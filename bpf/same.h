@@ -17,10 +17,17 @@
 #include "track.h"
 
 #define SAME_WORDS 3
-#define SAME_MOST 6
+#define SAME_MOST 6 /* words of a record */
 #define TOLD_HEAD(context, slot) ((u64)(context) << 32 | SAME_WORDS << 19 | WIRE_SAME | (slot))
 #define TOLD_GENERATION(told) ((u32)((told)->head >> 54)) /* see WIRE_CONTEXT */
 #define SAME_WORD (1 << 19) /* one more, in the size that the second word tells */
+
+/* What stands behind the end of the words belongs to their beginning. */
+static __noinline void begin_again(struct word_ring *ring)
+{
+	for (int i = 0; i < SAME_MOST - 1; i++)
+		ring->words[i] = ring->words[word_mask + 1 + i];
+}
 
 /* False: no room. What does not fit goes into the ring buffer in full. */
 static __always_inline bool put_same(struct thread_state *state, u64 end_ns, u64 head, u64 where, u64 result)
@@ -33,6 +40,7 @@ static __always_inline bool put_same(struct thread_state *state, u64 end_ns, u64
 	if (!ring) /* can't happen */
 		return false;
 	at = ring->written;
+	/* Twice: begin_again() writes a few words more than the record has. */
 	if (unlikely(at - *(volatile u64 *)&ring->read > mask + 1 - 2 * SAME_MOST))
 		return false;
 	place = at & mask;
@@ -41,23 +49,23 @@ static __always_inline bool put_same(struct thread_state *state, u64 end_ns, u64
 	word[1] = head;
 	word[2] = where;
 	at += SAME_WORDS;
-	word += SAME_WORDS;
-	if (head & WIRE_SAME_BUFFER) {
-		*word++ = state->buffer;
-		at++;
+	if (unlikely(head & WIRE_SAME_WORDS)) {
+		word += SAME_WORDS;
+		if (head & WIRE_SAME_BUFFER) {
+			*word++ = state->buffer;
+			at++;
+		}
+		if (head & WIRE_SAME_REQUESTED) {
+			*word++ = state->requested;
+			at++;
+		}
+		if (head & WIRE_SAME_RESULT) {
+			*word = result;
+			at++;
+		}
 	}
-	if (head & WIRE_SAME_REQUESTED) {
-		*word++ = state->requested;
-		at++;
-	}
-	if (head & WIRE_SAME_RESULT) {
-		*word = result;
-		at++;
-	}
-	if (unlikely(place > mask + 1 - SAME_MOST)) { /* what stands behind the end belongs to the beginning */
-		for (int i = 0; i < SAME_MOST - 1; i++)
-			ring->words[i] = ring->words[mask + 1 + i];
-	}
+	if (unlikely(place > mask + 1 - SAME_MOST))
+		begin_again(ring);
 	barrier();
 	*(volatile u64 *)&ring->written = at;
 	return true;

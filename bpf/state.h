@@ -377,12 +377,17 @@ struct {
 const volatile __u32 word_mask __weak = 0; /* words of a ring - 1; 0: there is none */
 const volatile __u32 word_cpus __weak = 1; /* as many rings there are for system calls, and then for completions */
 
+/* Who runs on a CPU, see running_thread(): by its number, which is shorter than the look-up of what is per CPU. */
+#define CPUS 1024 /* on others it is not remembered */
+struct {
+	__u64 who, unused[7];
+} runs[CPUS] __weak __attribute__((aligned(64))) = {};
+
 /* What only its own CPU touches. */
 struct cpu_state {
 	u64 losses[WIRE_LOSS_CAUSES];
 	u64 next_transfer;
 	u64 next_file;
-	u64 who; /* runs: see running_thread() */
 	u64 filesystem; /* noted last: see note_filesystem() */
 };
 struct {

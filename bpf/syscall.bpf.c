@@ -71,12 +71,14 @@ static __always_inline int enter(struct pt_regs *regs, long number, bool find_vm
 {
 	struct thread_state *state;
 	struct task_struct *task;
+	struct files_struct *files;
 	u32 tid = running_thread();
 	u16 op = 0;
 
 	if (!tid)
 		return 0;
 	task = current_task();
+	files = can_type_task ? at_once(task->files) : task_field(task, files);
 	state = find_thread(tid);
 	if (state && unlikely(state->start_ns))
 		end_last(state, task);
@@ -106,7 +108,7 @@ static __always_inline int enter(struct pt_regs *regs, long number, bool find_vm
 		if ((op & ~7) == WIRE_OP_SENDFILE)
 			resolve_target(state, task);
 	}
-	resolve_file(state, task);
+	resolve_file(state, files);
 	if (unlikely(op == WIRE_OP_IO_SUBMIT))
 		submit_batch(state);
 	return 0;

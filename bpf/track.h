@@ -36,24 +36,24 @@ static __always_inline bool is_traced(u32 tgid)
 /* Off the hot path: it is the first system call since the CPU was given to the task. */
 static __noinline u32 judge_running(void)
 {
-	struct cpu_state *cpu = know_running ? this_cpu_state() : NULL;
+	u32 cpu = bpf_get_smp_processor_id();
 	u32 since = *(volatile u32 *)&generation;
 	struct task_struct *task = current_task();
 	u32 tid = is_traced(task_field(task, tgid)) ? task_field(task, pid) : 0;
 
-	if (cpu && since != GENERATION_NONE)
-		cpu->who = WHO(since, tid);
+	if (know_running && cpu < CPUS && since != GENERATION_NONE)
+		runs[cpu].who = WHO(since, tid);
 	return tid;
 }
 
 /* The thread that runs, if it is traced, else 0. */
 static __always_inline u32 running_thread(void)
 {
-	struct cpu_state *cpu = know_running ? this_cpu_state() : NULL;
+	u32 cpu = bpf_get_smp_processor_id();
 	u64 who;
 
-	if (cpu) {
-		who = cpu->who;
+	if (know_running && cpu < CPUS) {
+		who = runs[cpu].who;
 		if (likely(who >> 32 == *(volatile u32 *)&generation))
 			return who;
 	}
@@ -62,10 +62,10 @@ static __always_inline u32 running_thread(void)
 
 static __always_inline void forget_running(void)
 {
-	struct cpu_state *cpu = know_running ? this_cpu_state() : NULL;
+	u32 cpu = bpf_get_smp_processor_id();
 
-	if (cpu)
-		cpu->who = WHO_UNKNOWN;
+	if (know_running && cpu < CPUS)
+		runs[cpu].who = WHO_UNKNOWN;
 }
 
 static __noinline struct thread_state *find_other_thread(u32 tid)

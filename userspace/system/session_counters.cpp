@@ -17,7 +17,7 @@ KernelCounters Session::counters() const {
   // struct cpu_state of bpf/state.h, once for each possible CPU
   struct CpuState {
     uint64_t losses[WIRE_LOSS_CAUSES], next_transfer, next_file;
-    uint64_t who, filesystem;
+    uint64_t filesystem;
   };
   std::vector<CpuState> cpus(static_cast<size_t>(std::max(1, libbpf_num_possible_cpus())));
   KernelCounters sum;
