@@ -372,7 +372,7 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__uint(key_size, sizeof(u32));
-	__uint(value_size, 4096);
+	__uint(value_size, 3 * 4096);
 } word_rings SEC(".maps") __weak;
 const volatile __u32 word_mask __weak = 0; /* words of a ring - 1; 0: there is none */
 const volatile __u32 word_cpus __weak = 1; /* as many rings there are for system calls, and then for completions */
