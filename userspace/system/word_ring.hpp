@@ -27,6 +27,8 @@ class WordRing {
     const uint64_t end = written().load(std::memory_order_acquire);
     return std::as_bytes(std::span(words_ + (at_ & mask_), end - at_));
   }
+  // They take more than a fourth of it.
+  bool presses() const { return written().load(std::memory_order_relaxed) - at_ > mask_ >> 2; }
   // The first `bytes` of them are not needed any more.
   void take(size_t bytes) {
     at_ += bytes / sizeof(uint64_t);
