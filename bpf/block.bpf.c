@@ -213,13 +213,13 @@ __noinline __weak int complete_bio(u64 bio_address)
 }
 
 /* What the request tells. Done once its bios have been counted. */
-static __always_inline void fill_request_facts(struct wire_transfer *done, struct request *rq, int error, u32 bytes)
+static __always_inline void fill_request_facts(struct wire_transfer *done, struct request *rq, u32 dev, int error, u32 bytes)
 {
 	done->sector = rq->__sector;
 	done->bytes = bytes;
 	done->op_flags = rq->cmd_flags;
 	done->error = error;
-	done->dev = request_dev(rq);
+	done->dev = dev;
 	done->flags = done->issues ? 0 : WIRE_TRANSFER_NO_ISSUE;
 	/* A mapping can be rounded up to whole pages or padded. */
 	done->dma_mapped_bytes = done->dma_mapped_bytes > bytes ? bytes : done->dma_mapped_bytes;
@@ -227,7 +227,7 @@ static __always_inline void fill_request_facts(struct wire_transfer *done, struc
 }
 
 static __always_inline void fill_transfer(struct wire_transfer *record, const struct bio_state *state, struct request *rq,
-					  int error, u32 bytes)
+					  u32 dev, int error, u32 bytes)
 {
 	record->id = state->id;
 	record->insert_ns = state->insert_ns;
@@ -241,12 +241,12 @@ static __always_inline void fill_transfer(struct wire_transfer *record, const st
 		add_memory(record, state);
 	record->first = state->part;
 	record->carried = state->carried;
-	fill_request_facts(record, rq, error, bytes);
+	fill_request_facts(record, rq, dev, error, bytes);
 }
 
 /* The usual request: a single bio, complete. What its state says goes right into the ring, 40 ns less than by way of
  * the CPU's completion. False: there is no room. */
-static __always_inline bool complete_alone(struct request *rq, u64 bio, int error, u32 bytes)
+static __always_inline bool complete_alone(struct request *rq, u32 dev, u64 bio, int error, u32 bytes)
 {
 	struct bio_state *state = find_bio(bio);
 	struct wire_transfer *record;
@@ -264,7 +264,7 @@ static __always_inline bool complete_alone(struct request *rq, u64 bio, int erro
 	record = begin_words(&words, WORDS_OF_COMPLETIONS, sizeof(*record), WIRE_TRANSFER, bpf_ktime_get_ns());
 	if (!record)
 		return false;
-	fill_transfer(record, state, rq, error, bytes);
+	fill_transfer(record, state, rq, dev, error, bytes);
 	end_words(&words, sizeof(*record));
 	forget_bio(state, bio);
 	return true;
@@ -278,6 +278,7 @@ static __always_inline int complete(struct request *rq, int error, u32 bytes)
 	u32 zero = 0;
 	struct completion *completion = bpf_map_lookup_elem(&completions, &zero);
 	struct bio *first = at_once(rq->bio), *bio;
+	u32 dev = at_once(request_dev(rq));
 
 	if (!completion || !first)
 		return 0;
@@ -287,7 +288,7 @@ static __always_inline int complete(struct request *rq, int error, u32 bytes)
 	}
 	completion->busy = 1;
 	if ((tally || word_mask) && !first->bi_next && first->bi_iter.bi_size == bytes &&
-	    complete_alone(rq, (u64)first, error, bytes)) {
+	    complete_alone(rq, dev, (u64)first, error, bytes)) {
 		completion->busy = 0;
 		return 0;
 	}
@@ -305,7 +306,7 @@ static __always_inline int complete(struct request *rq, int error, u32 bytes)
 	if (completion->done.bios && !tally) {
 		struct wire_transfer *done = &completion->done;
 
-		fill_request_facts(done, rq, error, bytes);
+		fill_request_facts(done, rq, dev, error, bytes);
 		emit_transfer(done, completion->now);
 	}
 	completion->busy = 0;

@@ -13,10 +13,9 @@
 #define HUGETLBFS_MAGIC 0x958458f6
 
 /* The usual buffer of a direct request: its first page is anonymous, and no tail of another. By plain loads, where
- * read_first_page() takes five probe reads of 12 ns; what they do not say is left to it. */
-static __always_inline bool is_plain_buffer(struct bio *bio)
+ * read_first_page() takes five probe reads of 12 ns; what they do not say is left to it. `vec`: its bi_io_vec. */
+static __always_inline bool is_plain_buffer(struct bio *bio, struct bio_vec *vec)
 {
-	struct bio_vec *vec = at_once(bio->bi_io_vec);
 	struct page *page;
 
 	if (!vec || bio->bi_iter.bi_idx || vec->bv_offset + bio_bvec_passed(bio) >= 1U << page_shift)
@@ -27,7 +26,7 @@ static __always_inline bool is_plain_buffer(struct bio *bio)
 
 /* Whose page is it? The first page of the bio decides: a bio is contiguous in its file for every
  * file system that fills it from the page cache. `name`: a file that has no name yet gets one. */
-static __always_inline void read_first_page(struct bio *bio, struct wire_bio_part *part, bool name)
+static __always_inline void read_first_page(struct bio *bio, struct bio_vec *first, struct wire_bio_part *part, bool name)
 {
 	struct bio_vec *vecs, vec = {};
 	struct page *page;
@@ -37,7 +36,7 @@ static __always_inline void read_first_page(struct bio *bio, struct wire_bio_par
 	part->dev = 0;
 	if (!part->bytes)
 		return;
-	if (is_plain_buffer(bio)) {
+	if (is_plain_buffer(bio, first)) {
 		part->flags |= WIRE_BIO_USER;
 		return;
 	}

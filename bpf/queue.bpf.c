@@ -78,6 +78,7 @@ static __always_inline void count_bio(struct thread_state *state, struct wire_bi
 static __always_inline int queue_bio(struct bio *bio)
 {
 	struct gendisk *disk = at_once(bio_disk(bio));
+	struct bio_vec *vec = at_once(bio->bi_io_vec);
 	u32 dev = at_once(bio_dev(bio));
 	struct task_struct *task = current_task();
 	struct wire_carried carried = {};
@@ -96,7 +97,7 @@ static __always_inline int queue_bio(struct bio *bio)
 		name_process(task);
 	part.bytes = bio->bi_iter.bi_size;
 	part.op_flags = bio->bi_opf;
-	read_first_page(bio, &part, light && traced);
+	read_first_page(bio, vec, &part, light && traced);
 	if (scope != SCOPE_ALL && !traced && !part.file && !carried.transfer) {
 		if (light || !may_be_waited_for(&part, dev, task))
 			return 0;
