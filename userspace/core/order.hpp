@@ -19,8 +19,9 @@ namespace iohops {
 // sorted by (time, arrival) on insertion; lanes are merged on release. Release condition: the
 // caller names a time; everything up to it goes out in (time, ring, arrival) order. A record that is
 // older than what already went out is late: it goes out first at the next release, and is counted.
-// Records that lie in memory one after the other, each at least as late as the one before, need no lane: they are
-// merged where they lie (a Source).
+// Records that lie in memory one after the other need no lane, because each is at least as late as the one before:
+// they are merged where they lie (a Source). One that is not goes out right behind that one, as late: so do waits, which
+// a thread writes down with the request that they are part of.
 class Orderer {
  public:
   // At most `max_bytes` of records are kept (rounded up to whole chunks).
@@ -29,7 +30,7 @@ class Orderer {
   // Copies the record, which next_record() has accepted. false: no room, release some first.
   bool push(Record record, uint32_t ring);
 
-  // Records in the caller's memory, whole and in time order; what has been handed out of them is cut off. What has no
+  // Records in the caller's memory, whole and as good as in time order; what has been handed out of them is cut off. What has no
   // size that can be is not handed out, nor what follows it.
   struct Source {
     Record waiting;

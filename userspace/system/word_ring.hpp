@@ -21,8 +21,8 @@ class WordRing {
   static Result<std::vector<WordRing>> of_map(int fd, int count, uint64_t bytes);
   static uint64_t room(uint64_t bytes) { return kPage + bytes + kPage; }
 
-  // All records written so far and not taken: whole, in one piece, in the order of their ends, since one CPU wrote them
-  // one after the other. They stay valid until they are taken.
+  // All records written so far and not taken: whole, in one piece, in the order in which one CPU wrote them. They stay
+  // valid until they are taken.
   std::span<const std::byte> waiting() const {
     const uint64_t end = written().load(std::memory_order_acquire);
     return std::as_bytes(std::span(words_ + (at_ & mask_), end - at_));
