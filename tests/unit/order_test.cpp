@@ -18,6 +18,14 @@ struct Item {
   bool operator==(const Item&) const = default;
 };
 
+struct Random {
+  uint64_t seed;
+  uint64_t operator()(uint64_t below) {
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return (seed >> 33) % below;
+  }
+};
+
 bool push(Orderer& orderer, const Item& item, size_t bytes = 24) {
   std::vector<uint64_t> words(bytes / 8);
   const wire_header header{item.time, 999, static_cast<uint16_t>(bytes), item.cpu};
@@ -82,11 +90,8 @@ TEST(Order, late_record_goes_out_first_and_is_counted) {
 
 TEST(Order, agrees_with_a_stable_sort_on_nearly_ordered_rings) {
   Orderer orderer;
-  uint64_t seed = 7, arrival = 0, now = 1000;
-  const auto random = [&seed](uint64_t below) {
-    seed = seed * 6364136223846793005u + 1442695040888963407u;
-    return (seed >> 33) % below;
-  };
+  Random random{7};
+  uint64_t arrival = 0, now = 1000;
   std::vector<Item> in, out;
   for (int drain = 0; drain < 200; drain++) {
     for (uint32_t cpu = 0; cpu < 300; cpu += 37) {  // more CPUs than lanes
@@ -153,11 +158,8 @@ std::vector<Item> release(Orderer& orderer, std::vector<InPlace>& rings, uint64_
 TEST(Order, what_lies_in_rings_is_merged_with_what_was_copied) {
   Orderer orderer;
   std::vector<InPlace> rings{{100, {}}, {101, {}}, {102, {}}};
-  uint64_t seed = 11, arrival = 0, now = 1000;
-  const auto random = [&seed](uint64_t below) {
-    seed = seed * 6364136223846793005u + 1442695040888963407u;
-    return (seed >> 33) % below;
-  };
+  Random random{11};
+  uint64_t arrival = 0, now = 1000;
   std::vector<Item> in, out;
   for (int drain = 0; drain < 200; drain++) {
     for (uint32_t cpu = 0; cpu < 4; cpu++) {

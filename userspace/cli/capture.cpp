@@ -35,16 +35,16 @@ uint64_t own_cpu_ns() {
   return ns(usage.ru_utime) + ns(usage.ru_stime);
 }
 
+// Less than what reading several clocks one after the other can be off by is nothing.
+int64_t significant(int64_t ns) { return std::abs(ns) < static_cast<int64_t>(kMs) ? 0 : ns; }
+
+}  // namespace
+
 int64_t clock_ns(clockid_t clock) {
   timespec now{};
   clock_gettime(clock, &now);
   return static_cast<int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
 }
-
-// Less than what reading several clocks one after the other can be off by is nothing.
-int64_t significant(int64_t ns) { return std::abs(ns) < static_cast<int64_t>(kMs) ? 0 : ns; }
-
-}  // namespace
 
 uint64_t monotonic_ns() { return static_cast<uint64_t>(clock_ns(CLOCK_MONOTONIC)); }
 

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <ctime>
 #include <span>
 #include <vector>
 
@@ -15,6 +16,7 @@
 
 namespace iohops {
 
+int64_t clock_ns(clockid_t clock);  // as clock_gettime(2) has it
 uint64_t monotonic_ns();
 
 // This thread, which takes a few percent of a CPU, before others: on a machine with more work than

@@ -6,6 +6,7 @@
 #include <ctime>
 #include <span>
 
+#include "cli/capture.hpp"
 #include "core/decode.hpp"
 
 namespace iohops {
@@ -15,12 +16,6 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kFlushPeriod{500};
 constexpr std::chrono::milliseconds kLook{5};
 constexpr int kShare = 32;  // of the time of one CPU, one part, while others want it
-
-std::chrono::nanoseconds own_cpu_time() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
-}
 
 }  // namespace
 
@@ -56,9 +51,9 @@ Status Converter::run() {
     if (!*taken) return flush();
     chunk = std::move(**taken);
     if (!chunk.empty()) give_way();
-    const auto before = own_cpu_time();
+    const int64_t before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
     if (Status converted = convert(chunk); !converted) return converted;
-    spent_ = own_cpu_time() - before;
+    spent_ = std::chrono::nanoseconds(clock_ns(CLOCK_THREAD_CPUTIME_ID) - before);
     if (Clock::now() - flushed >= kFlushPeriod) {
       if (Status status = flush(); !status) return status;
       flushed = Clock::now();

@@ -13,7 +13,6 @@ namespace iohops {
 namespace {
 
 constexpr uint64_t kSecond = 1'000'000'000;
-constexpr uint64_t kWorthTelling = 8 << 20;
 
 std::string size_of(const std::string& path) {
   struct stat facts {};
@@ -55,7 +54,7 @@ void RecordWords::progress(uint64_t elapsed_ns, uint64_t requests, const Capture
   fmt::print(stderr, "\r  {} s  {} requests  lost {}  ring {:.0f} %  trace {}{}\x1b[K",
              elapsed_ns / kSecond, requests, capture.lost(), capture.ring_percent(),
              text::bytes(spool.appended_bytes()),
-             waiting < kWorthTelling ? "" : fmt::format(" ({} not written yet)", text::bytes(waiting)));
+             waiting < spool.memory_bytes() ? "" : fmt::format(" ({} not written yet)", text::bytes(waiting)));
   std::fflush(stderr);
 }
 

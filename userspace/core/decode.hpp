@@ -24,15 +24,19 @@ inline size_t claimed_size(Record bytes) {
   return header.size;
 }
 
+// Whether `rest` begins with a whole record, by its size.
+inline bool begins_with_record(Record rest) {
+  const size_t size = claimed_size(rest);
+  return size >= sizeof(wire_header) && size % 8 == 0 && size <= rest.size();
+}
 Error no_record(Record rest);  // why not
 
 // Takes the first record off `rest` after checking its size field against what is there. Errors are
 // kDamaged. Its contents are not checked yet: check_record() does that.
 inline Result<Record> next_record(Record& rest) {
-  const size_t size = claimed_size(rest);
-  if (size < sizeof(wire_header) || size % 8 != 0 || size > rest.size()) return no_record(rest);
-  const Record record = rest.first(size);
-  rest = rest.subspan(size);
+  if (!begins_with_record(rest)) return no_record(rest);
+  const Record record = rest.first(claimed_size(rest));
+  rest = rest.subspan(record.size());
   return record;
 }
 

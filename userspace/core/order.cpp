@@ -12,9 +12,7 @@ constexpr size_t kMaxShift = 64;
 
 // Of a source; nullptr: nothing that can be a record.
 const wire_header* first_header(Record waiting) {
-  const size_t size = claimed_size(waiting);
-  if (size < sizeof(wire_header) || size % 8 != 0 || size > waiting.size()) return nullptr;
-  return view<wire_header>(waiting);
+  return begins_with_record(waiting) ? view<wire_header>(waiting) : nullptr;
 }
 
 }  // namespace

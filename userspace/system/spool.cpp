@@ -72,8 +72,7 @@ Status Spool::hand_over() {
   std::unique_lock lock(mutex_, std::try_to_lock);
   if (!lock && full_.size() >= memory_chunks_) lock.lock();
   if (lock) {
-    for (; !full_.empty(); full_.pop_front())
-      if (Status passed = pass_on(std::move(full_.front())); !passed) return passed;
+    if (Status passed = pass_all_on(); !passed) return passed;
     filling_ = spare();
     filling_.clear();
     changed_.notify_one();
@@ -94,6 +93,12 @@ void Spool::keep(Chunk chunk) {
   if (chunk.capacity() >= kChunkWords && spare_.size() < memory_chunks_) spare_.push_back(std::move(chunk));
 }
 
+Status Spool::pass_all_on() {
+  for (; !full_.empty(); full_.pop_front())
+    if (Status passed = pass_on(std::move(full_.front())); !passed) return passed;
+  return {};
+}
+
 Status Spool::pass_on(Chunk chunk) {
   if (abandoned_) return {};
   if (!in_file_.empty() || memory_.size() >= memory_chunks_) {
@@ -108,7 +113,7 @@ Status Spool::pass_on(Chunk chunk) {
 Status Spool::close() {
   Status handed = hand_over();
   std::lock_guard lock(mutex_);
-  for (; handed && !full_.empty(); full_.pop_front()) handed = pass_on(std::move(full_.front()));
+  if (handed) handed = pass_all_on();
   closed_ = true;
   changed_.notify_one();
   return handed;

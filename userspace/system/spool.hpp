@@ -45,7 +45,7 @@ class Spool {
 
   // Any thread. How much may wait before something must be done about it: what the memory takes, and of the file
   // system where open_file() found room a fourth of that, at most 256 MiB.
-  uint64_t patient_bytes() const { return memory_chunks_ * kChunkWords * 8 + file_patient_; }
+  uint64_t patient_bytes() const { return memory_bytes() + file_patient_; }
   uint64_t memory_bytes() const { return memory_chunks_ * kChunkWords * 8; }
   uint64_t appended_bytes() const { return appended_.load(std::memory_order_relaxed); }
   uint64_t backlog_bytes() const {  // appended and not taken
@@ -56,6 +56,7 @@ class Spool {
  private:
   Chunk spare();
   void keep(Chunk chunk);
+  Status pass_all_on();
   Status pass_on(Chunk chunk);
   Status to_file(const Chunk& chunk);
   Result<Chunk> from_file(std::unique_lock<std::mutex>& lock);
