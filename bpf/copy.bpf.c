@@ -202,7 +202,7 @@ struct skb_shared_info {
  * holds is a buffer of the socket's (msg_zerocopy_realloc). io_uring's is not; that stays derived. */
 static __always_inline u64 lent_bytes(struct thread_state *state, struct sk_buff *skb)
 {
-	const struct known_file *known = &state->known[state->fd & (KNOWN_FILES - 1)];
+	const struct known_file *known = known_of(state);
 	struct skb_shared_info *shared = (void *)BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, end);
 	struct sk_buff *notice = BPF_CORE_READ(shared, destructor_arg) - bpf_core_field_offset(struct sk_buff, cb);
 	u64 sk = known->alias == state->file ? socket_of((struct inode *)known->inode) : 0;

@@ -158,7 +158,7 @@ static __always_inline bool is_veth(struct net_device *dev)
  * `asked_for`: io_uring's own operations need no SO_ZEROCOPY. */
 static __always_inline void judge_zero_copy(struct thread_state *state, bool asked_for)
 {
-	const struct known_file *known = &state->known[state->fd & (KNOWN_FILES - 1)];
+	const struct known_file *known = known_of(state);
 	struct sock *sk = known->alias == state->file ? (void *)socket_of((struct inode *)known->inode) : NULL;
 	u64 flag = bpf_core_enum_value(enum sock_flags, SOCK_ZEROCOPY);
 

@@ -80,16 +80,17 @@ int BPF_PROG(net_send, struct sk_buff *skb, struct net_device *dev)
 SEC("?tp_btf/skb_copy_datagram_iovec")
 int BPF_PROG(net_receive, struct sk_buff *skb, int bytes)
 {
-	struct thread_state *state = find_open(current_task());
 	const struct known_file *known;
+	struct thread_state *state;
 	struct socket_owner owner;
 
-	if (tally || !state || !WIRE_OP_COPIES(state->op) || bytes <= 0)
+	if (tally || bytes <= 0 || skb->skb_iif <= LOOPBACK_IFINDEX) /* 0: a unix socket */
 		return 0;
-	if (skb->skb_iif <= LOOPBACK_IFINDEX) /* 0: a unix socket */
+	state = find_open(current_task());
+	if (!state || !WIRE_OP_COPIES(state->op))
 		return 0;
 	/* The socket is that of the descriptor: a received packet does not name it any more. */
-	known = &state->known[state->fd & (KNOWN_FILES - 1)];
+	known = known_of(state);
 	if (!known->file || known->alias != state->file)
 		return 0;
 	if (!is_here((struct sock *)socket_of((struct inode *)known->inode)))

@@ -100,7 +100,7 @@ static __always_inline void read_first_page(struct bio *bio, struct bio_vec *fir
  * overlayfs the page cache is another inode's too, so there this cannot be told. */
 static __always_inline bool is_mapped_buffer(const struct thread_state *state, const struct wire_bio_part *part)
 {
-	const struct known_file *known = &state->known[state->fd & (KNOWN_FILES - 1)];
+	const struct known_file *known = known_of(state);
 
 	if (!part->ino || !(state->open_flags & O_DIRECT) || known->stacked)
 		return false;

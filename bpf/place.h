@@ -29,10 +29,8 @@ static __always_inline struct thread_state *place_request(struct ring_key *key)
 }
 
 /* Its state is not touched any more. */
-static __always_inline void forget_request(struct ring_key *key)
+static __always_inline void forget_request(struct ring_key *key, u32 place)
 {
-	u32 place = find_place(key->address);
-
 	if (place < RING_REQUESTS) {
 		barrier();
 #if defined(__TARGET_ARCH_x86)

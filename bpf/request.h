@@ -125,7 +125,7 @@ static __always_inline bool is_dropped(struct thread_state *state, u64 end_ns)
 {
 	const struct known_file *known = &state->known[state->fd & (KNOWN_FILES - 1)];
 
-	if (state->touched || (state->op <= WIRE_OP_PWRITEV2 && !(state->op & 1)))
+	if (state->touched || state->op >= WIRE_OP_URING || (state->op <= WIRE_OP_PWRITEV2 && !(state->op & 1)))
 		return false;
 	if (end_ns - state->start_ns < min_latency_ns)
 		return true;
@@ -206,7 +206,7 @@ static __always_inline void fill_detail(struct wire_request_detail *record, stru
 	if (measure_copies && WIRE_OP_COPIES(state->op))
 		record->copied_bytes = state->copied;
 	record->run = state->run;
-	record->to_offset = state->to_offset;
+	record->to_offset = state->to_fd >= 0 ? state->to_offset : WIRE_UNKNOWN;
 	record->to_file = state->to_file;
 	record->to_fd = state->to_fd;
 	record->batch_ns = state->batch_ns;
@@ -214,9 +214,9 @@ static __always_inline void fill_detail(struct wire_request_detail *record, stru
 	record->run_flags = state->run_flags;
 }
 
-/* A request that is touched, and the wait before its end (sched.bpf.c). */
+/* A request that is touched, and the wait before its end (sched.bpf.c). `told`: later ones may be told as the same. */
 static __always_inline void write_detail(struct thread_state *state, u64 end_ns, s64 result, u64 offset, u16 flags,
-					 bool at_exit)
+					 bool at_exit, struct told_request *told)
 {
 	struct wire_request_detail *record = NULL;
 	struct words words;
@@ -227,13 +227,20 @@ static __always_inline void write_detail(struct thread_state *state, u64 end_ns,
 		record = begin_words(&words, WORDS_OF_CALLS, sizeof(*record), WIRE_REQUEST, end_ns);
 	if (record) {
 		fill_detail(record, state, result, offset, flags);
+		if (told)
+			record->request.told = tell(state, told, state->what | (u64)flags << 16, offset);
 		end_words(&words, sizeof(*record));
 		return;
 	}
 	record = reserve(sizeof(*record), WIRE_REQUEST, end_ns, WIRE_LOSS_RING_REQUEST);
-	if (!record)
+	if (!record) {
+		if (told)
+			told->what = 0;
 		return;
+	}
 	fill_detail(record, state, result, offset, flags);
+	if (told)
+		record->request.told = tell(state, told, state->what | (u64)flags << 16, offset);
 	submit(record);
 }
 
@@ -242,6 +249,8 @@ static __always_inline void finish_request(struct thread_state *state, u64 end_n
 					bool at_exit)
 {
 	flags |= state->flags;
+	if (!at_exit && !tally && state->op >= WIRE_OP_URING)
+		touch(state); /* its record has a detail */
 	if (measure_copies && WIRE_OP_COPIES(state->op))
 		flags |= judge_copies(state, result);
 	if (tally) {
@@ -253,7 +262,7 @@ static __always_inline void finish_request(struct thread_state *state, u64 end_n
 		state->start_ns = 0;
 		return; /* out_ns is 0: who sets it touches the request */
 	} else {
-		write_detail(state, end_ns, result, offset, flags, at_exit);
+		write_detail(state, end_ns, result, offset, flags, at_exit, NULL);
 	}
 	state->start_ns = 0;
 	state->touched = 0;

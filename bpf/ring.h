@@ -32,7 +32,6 @@ static __noinline struct thread_state *submit_request(struct thread_state *threa
 	if (tally && request->tgid != thread->tgid)
 		forget_rows(request);
 	open_request(request, now, op);
-	touch(request); /* its record has a detail */
 	request->tgid = thread->tgid;
 	request->tid = thread->tid;
 	request->fd = -1;
@@ -43,13 +42,12 @@ static __noinline struct thread_state *submit_request(struct thread_state *threa
 	request->offset = WIRE_UNKNOWN;
 	request->segments = 1;
 	request->call_flags = 0;
-	request->copy_argument = 0;
-	request->to_offset = WIRE_UNKNOWN;
+	if (measure_copies)
+		request->copy_argument = 0;
 	request->to_fd = -1;
 	request->last_event_ns = 0;
-	request->run_flags = 0;
 	request->batch_ns = thread->start_ns;
-	request->run_by = thread->start_ns ? WIRE_RUN_SUBMITTER : WIRE_RUN_POLLER;
+	request->run_as = thread->start_ns ? WIRE_RUN_SUBMITTER : WIRE_RUN_POLLER; /* and no flags */
 	return request;
 }
 
@@ -63,19 +61,18 @@ static __always_inline void forget_file(struct known_file *known)
 static __always_inline void resolve_request(struct thread_state *request, struct thread_state *thread,
 					    struct files_struct *files)
 {
-	u32 slot = request->fd & (KNOWN_FILES - 1);
-	struct known_file *known = &thread->known[slot];
+	struct known_file *known = &thread->known[request->fd & (KNOWN_FILES - 1)];
 	u32 open_flags;
 
 	if (!know_file(thread, known, files, request->fd, &open_flags)) {
-		forget_file(&request->known[slot]);
+		forget_file(&request->known[0]);
 		if (request->fd >= 0)
 			request->flags |= WIRE_REQUEST_FILE_UNKNOWN;
 		return;
 	}
 	request->open_flags = open_flags;
 	request->file = known->alias;
-	request->known[slot] = *known;
+	request->known[0] = *known;
 }
 
 #endif /* IOHOPS_RING_H */

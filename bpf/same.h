@@ -15,19 +15,13 @@
 #define IOHOPS_SAME_H
 
 #include "track.h"
+#include "words.h"
 
 #define SAME_WORDS 3
-#define SAME_MOST 6 /* words of a record */
+#define SAME_MOST 7 /* words of a record */
 #define TOLD_HEAD(context, slot) ((u64)(context) << 32 | SAME_WORDS << 19 | WIRE_SAME | (slot))
 #define TOLD_GENERATION(told) ((u32)((told)->head >> 54)) /* see WIRE_CONTEXT */
 #define SAME_WORD (1 << 19) /* one more, in the size that the second word tells */
-
-/* What stands behind the end of the words belongs to their beginning. */
-static __noinline void begin_again(struct word_ring *ring)
-{
-	for (int i = 0; i < SAME_MOST - 1; i++)
-		ring->words[i] = ring->words[word_mask + 1 + i];
-}
 
 /* False: no room. What does not fit goes into the ring buffer in full. */
 static __always_inline bool put_same(struct thread_state *state, u64 end_ns, u64 head, u64 where, u64 result)
@@ -65,7 +59,7 @@ static __always_inline bool put_same(struct thread_state *state, u64 end_ns, u64
 		}
 	}
 	if (unlikely(place > mask + 1 - SAME_MOST))
-		begin_again(ring);
+		begin_again(ring, SAME_MOST);
 	barrier();
 	*(volatile u64 *)&ring->written = at;
 	return true;
@@ -128,6 +122,7 @@ static __always_inline u16 tell(struct thread_state *state, struct told_request 
 	told->how = state->how;
 	told->buffer = state->buffer;
 	told->requested = state->requested;
+	told->run_as = state->run_as;
 	told->offset = offset;
 	told->head = TOLD_HEAD(WIRE_CONTEXT(state->tid, generation), slot);
 	return WIRE_TOLD(slot, generation);

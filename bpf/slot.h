@@ -22,8 +22,8 @@ static __always_inline u32 first_place(u64 address)
 	return (address * 0x9e3779b97f4a7c15ULL >> 32) % RING_SETS * RING_TRIES;
 }
 
-/* RING_REQUESTS: it has none. A global function, verified once: every hook asks. */
-__noinline __weak u32 find_place(u64 address)
+/* RING_REQUESTS: it has none. */
+static __always_inline u32 place_of(u64 address)
 {
 	u32 first = first_place(address);
 
@@ -33,15 +33,25 @@ __noinline __weak u32 find_place(u64 address)
 	return RING_REQUESTS;
 }
 
-static __always_inline struct thread_state *find_request(struct ring_key *key)
+/* A global function, verified once: every hook asks. */
+__noinline __weak u32 find_place(u64 address)
 {
-	u32 place = key->tgid ? RING_REQUESTS : find_place(key->address);
+	return place_of(address);
+}
 
+/* `place`: place_of() its address. */
+static __always_inline struct thread_state *request_at(struct ring_key *key, u32 place)
+{
 	if (place < RING_REQUESTS)
 		return bpf_map_lookup_elem(&place_states, &place);
 	if (!key->tgid && !placeless)
 		return NULL;
 	return bpf_map_lookup_elem(&ring_requests, key);
+}
+
+static __always_inline struct thread_state *find_request(struct ring_key *key)
+{
+	return request_at(key, key->tgid ? RING_REQUESTS : find_place(key->address));
 }
 
 /* The state of a key in the hash map, a new one if it has none. */

@@ -86,6 +86,7 @@ struct told_request {
 	u64 what, where, how; /* as in struct thread_state; what == 0: none was */
 	u64 buffer, requested, offset;
 	u64 head; /* TOLD_HEAD(..) of it, or of the last; see seed_generations() */
+	u64 run_as; /* a ring's */
 };
 
 /* top: where a thread's requests are added up, per slot of `known`, apart by the lowest bit of the operation:
@@ -141,22 +142,30 @@ struct thread_state {
 	u64 out_ns; /* off the CPU since, 0: on it; then it is `touched` */
 	u32 touched; /* see below */
 	u32 to_file; /* where sendfile and its kin put the bytes, 0: nowhere */
-	/* The files that it used last, by descriptor: a server goes to and fro between a few. */
+	/* of a ring's request: see wire_request_detail */
+	u64 batch_ns;
+	union {
+		struct {
+			u16 run_by;
+			u16 run_flags;
+		};
+		u32 run_as; /* the same as one word, to compare */
+	};
+	s32 to_fd;
+	u64 last_event_ns; /* page fault, ring's request: its last event so far */
+	/* The files that it used last, by descriptor: a server goes to and fro between a few. A ring's request has but
+	 * the first: see known_of(). */
 	struct known_file known[KNOWN_FILES + 1]; /* and the last target */
 	union {
 		struct told_request told[KNOWN_FILES];
 		struct tally_place places[KNOWN_FILES][2];
 	};
 
-	s32 to_fd;
 	u32 copying; /* between the kprobe and the kretprobe of a copy function: whether it is for user memory, */
 	u64 copy_argument; /* and what its report needs */
 	u64 to_offset;
 	u64 argument; /* what its end needs: the array of messages, of iocbs, of events */
 	struct ring_key running; /* the request of a ring that the thread is working on for the moment */
-	u64 batch_ns; /* of such a request: see wire_request_detail */
-	u32 run_by;
-	u32 run_flags;
 	/* the call of a C library's stream that is running, stream_ns == 0: none */
 	u64 stream_ns;
 	u64 stream_buffer; /* the program's memory, not the stream's */
@@ -175,7 +184,6 @@ struct thread_state {
 	u64 throttled_ns;
 	u64 map_first, map_last;
 	struct wire_page_run run;
-	u64 last_event_ns; /* page fault: its last event so far */
 	u64 major_before;  /* page fault: maj_flt when it began */
 	u32 throttled;	   /* the next sleep is balance_dirty_pages' */
 	u32 own_writeback; /* folio_wait_writeback was met */
@@ -357,25 +365,6 @@ struct {
 
 /* Bytes that each ring could not take: how large it would have had to be. */
 __u64 ring_lost_bytes[RINGS] __weak = {};
-
-/* For the records that are the most, two rings of words for each CPU, shared with the collector's memory: see same.h,
- * words.h. Userspace sets the sizes, with a page behind the end for a record that reaches beyond it. */
-struct word_ring {
-	u64 written; /* words so far, by the kernel */
-	u64 unused[15];
-	u64 read; /* by the collector */
-	u64 unused_2[495];
-	u64 words[]; /* word_mask + 1, and a page that is written beyond the end and read at the beginning */
-};
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__uint(key_size, sizeof(u32));
-	__uint(value_size, 3 * 4096);
-} word_rings SEC(".maps") __weak;
-const volatile __u32 word_mask __weak = 0; /* words of a ring - 1; 0: there is none */
-const volatile __u32 word_cpus __weak = 1; /* as many rings there are for system calls, and then for completions */
 
 /* Who runs on a CPU, see running_thread(): by its number, which is shorter than the look-up of what is per CPU. */
 #define CPUS 1024 /* on others it is not remembered */

@@ -12,19 +12,7 @@
 #include "aio.h"
 #include "mapping.h"
 #include "thread.h"
-
-/* On newer kernels (7.2 and 7.3, not 6.18) these tracepoints can be preempted: what the next task of that CPU does meanwhile the kernel skips,
- * as if a program had called itself. A few instructions are left in which that can happen. */
-extern void bpf_preempt_disable(void) __ksym __weak;
-extern void bpf_preempt_enable(void) __ksym __weak;
-#define undisturbed(call)                      \
-	({                                     \
-		if (can_hold)                  \
-			bpf_preempt_disable(); \
-		call;                          \
-		if (can_hold)                  \
-			bpf_preempt_enable();  \
-	})
+#include "uring.h"
 
 char LICENSE[] SEC("license") __weak = "Dual BSD/GPL";
 

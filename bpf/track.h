@@ -102,6 +102,12 @@ static __always_inline struct thread_state *worker_request(struct task_struct *t
 	return find_request(&key);
 }
 
+/* The file of the open request, if it was resolved: then its alias is state->file. */
+static __always_inline const struct known_file *known_of(const struct thread_state *state)
+{
+	return &state->known[state->op >= WIRE_OP_URING ? 0 : state->fd & (KNOWN_FILES - 1)];
+}
+
 /* What the thread works on: a request of a ring, or its own. Its request may be over, and another thread's be at
  * the address. */
 static __always_inline struct thread_state *request_of(struct thread_state *state)

@@ -161,7 +161,8 @@ struct wire_request {
 /* A request like an earlier one of its thread: of a program that reads file after file, or one file from end to
  * end, most are. The full record tells once what does not change and gives it a number; this one tells where and
  * when, and what else has changed, in `words`: buffer, requested, result, those that the kind names. Without them
- * they are as they were told, and the result is what was requested.
+ * they are as they were told, and the result is what was requested. That of a ring (io_uring) tells in a last word
+ * which call submitted it.
  *
  * A thread keeps WIRE_TOLD_SLOTS of them, a later full record of a slot replaces the earlier. The generation is a
  * check: it can only differ if the full record was lost on the way, and then the request is lost, too. */
@@ -172,18 +173,20 @@ struct wire_same {
 	__u32 context; /* WIRE_CONTEXT(..). (Which CPU it was the ring tells.) */
 	__u32 duration_ns;
 	__u32 place;
-	__u64 words[]; /* up to 3 */
+	__u64 words[]; /* up to 4 */
 };
 enum {
 	WIRE_SAME_SLOT = 3,
 	WIRE_SAME_AHEAD = 4,	/* offset: so many bytes after the one that was told (signed) */
 	WIRE_SAME_SECTOR = 8,	/* offset: so many times 512 bytes; neither: it is unknown */
+	WIRE_SAME_BATCH = 12,	/* both: ahead, and batch_ns of wire_request_detail is the last of `words` */
 	WIRE_SAME_BUFFER = 16,	/* in `words`, in this order */
 	WIRE_SAME_REQUESTED = 32,
 	WIRE_SAME_RESULT = 64,
 	WIRE_SAME_WORDS = WIRE_SAME_BUFFER | WIRE_SAME_REQUESTED | WIRE_SAME_RESULT,
 };
 #define WIRE_IS_SAME(kind) (((kind) & ~0xff) == WIRE_SAME)
+#define WIRE_SAME_OF_BATCH(kind) (((kind) & WIRE_SAME_BATCH) == WIRE_SAME_BATCH)
 
 #define WIRE_TOLD_SLOTS 4
 #define WIRE_GENERATIONS 1024 /* and 22 bits for the thread: the kernel gives no higher numbers */

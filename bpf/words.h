@@ -12,6 +12,46 @@
 
 #include "emit.h"
 
+/* On newer kernels (7.2 and 7.3, not 6.18) tracepoints can be preempted: what the next task of that CPU does meanwhile
+ * the kernel skips, as if a program had called itself. A few instructions are left in which that can happen. */
+extern void bpf_preempt_disable(void) __ksym __weak;
+extern void bpf_preempt_enable(void) __ksym __weak;
+#define undisturbed(call)                      \
+	({                                     \
+		if (can_hold)                  \
+			bpf_preempt_disable(); \
+		call;                          \
+		if (can_hold)                  \
+			bpf_preempt_enable();  \
+	})
+
+/* Shared with the collector's memory. Userspace sets the sizes, with a page behind the end for a record that reaches
+ * beyond it. */
+struct word_ring {
+	u64 written; /* words so far, by the kernel */
+	u64 unused[15];
+	u64 read; /* by the collector */
+	u64 unused_2[495];
+	u64 words[]; /* word_mask + 1, and a page that is written beyond the end and read at the beginning */
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(u32));
+	__uint(value_size, 3 * 4096);
+} word_rings SEC(".maps") __weak;
+const volatile __u32 word_mask __weak = 0; /* words of a ring - 1; 0: there is none */
+const volatile __u32 word_cpus __weak = 1; /* as many rings there are for system calls, and then for completions */
+
+/* What stands behind the ring's end belongs to its beginning: as much as can be of a record of `most` words is copied,
+ * over words that are free. Rare, and so off the hot path. */
+static __noinline void begin_again(struct word_ring *ring, u32 most)
+{
+	for (u32 i = 0; i < most - 1; i++)
+		ring->words[i] = ring->words[word_mask + 1 + i];
+}
+
 enum { WORDS_OF_CALLS = 0, WORDS_OF_COMPLETIONS = 1 };
 
 struct words {
@@ -31,7 +71,7 @@ static __always_inline void *begin_words(struct words *words, u32 which, u32 byt
 	if (!word_mask || !ring) /* can't happen: the second */
 		return NULL;
 	at = ring->written;
-	if (at - *(volatile u64 *)&ring->read > word_mask + 1 - 2 * count) /* twice: see end_words() */
+	if (at - *(volatile u64 *)&ring->read > word_mask + 1 - 2 * count) /* twice: see begin_again() */
 		return NULL;
 	words->ring = ring;
 	words->place = at & word_mask;
@@ -44,15 +84,13 @@ static __always_inline void *begin_words(struct words *words, u32 which, u32 byt
 	return header;
 }
 
-/* The record of `bytes` is whole. What stands behind the ring's end belongs to its beginning: as
- * much as that could be is copied, over words that are free. */
+/* The record of `bytes` is whole. */
 static __always_inline void end_words(const struct words *words, u32 bytes)
 {
 	u32 count = bytes / sizeof(u64);
 
 	if (words->place > word_mask + 1 - count)
-		for (u32 i = 0; i < count - 1; i++)
-			words->ring->words[i] = words->ring->words[word_mask + 1 + i];
+		begin_again(words->ring, count);
 	barrier();
 	*(volatile u64 *)&words->ring->written = words->end;
 }

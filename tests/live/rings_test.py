@@ -76,6 +76,24 @@ def test_buffered_reads_of_io_uring_copy_once():
     equal(sum(r["dma_bytes"] for r in reads), ISSUED * BLOCK, "DMA")
 
 
+def test_cached_reads_in_batches_are_each_told_right():
+    trace, reads = fio("io_uring", "--direct=0", "--invalidate=0", "--pre_read=1", "--iodepth=16", "--iodepth_batch=8",
+                       "--iodepth_batch_complete_min=8", "--rw=read", "--bsrange=512-8192", "--bs_unaligned=0",
+                       "--size=4M", ops=["io_uring.read"])
+    equal({(r["path"], r["cache"], r["cpu_copy_bytes"] - r["result"], r["requested"] - r["result"]) for r in reads},
+          {("buffered", "hit", 0, 0)}, "path, cache, copied, short by")
+    check(len({r["result"] for r in reads}) > 4, "they differ in size")
+    at = 0
+    for r in sorted(reads, key=lambda r: r["offset"]):
+        equal(r["offset"], at % (4 << 20), "offset: where the one before ends")
+        at += r["result"]
+    calls = {r["id"]: r for r in trace.ops("io_uring_enter")}
+    for r in reads:
+        call = calls[r["ring"]["batch"]]
+        check(call["start_ns"] <= r["start_ns"] <= call["start_ns"] + call["duration_ns"], f"{r['id']}: not in its call")
+        equal((r["ring"]["run_by"], r["tid"]), (["submitter"], call["tid"]), "who worked on it")
+
+
 def test_libaio_in_batches():
     trace, reads = fio("libaio", "--direct=1", "--iodepth=8", "--iodepth_batch=4", "--iodepth_batch_complete_max=8",
                        ops=["aio.pread"])

@@ -68,6 +68,7 @@ TEST(Decode, known_kinds_need_their_fixed_part) {
       {WIRE_REQUEST, 88}, {WIRE_PAGES, 72},        {WIRE_WAIT, 48},   {WIRE_TRANSFER, 168},
       {WIRE_BIO, 88},     {WIRE_LOSS, 32},         {WIRE_END, 96},
       {kSame, 24},        {kSame | WIRE_SAME_RESULT, 32}, {kSame | WIRE_SAME_WORDS, 48},
+      {kSame | WIRE_SAME_BATCH, 32}, {kSame | WIRE_SAME_BATCH | WIRE_SAME_WORDS, 56},
   };
   for (const auto& [kind, bytes] : kinds) {
     EXPECT_TRUE(check_record(as_record(record_of(kind, bytes)))) << kind;

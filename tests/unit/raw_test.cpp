@@ -129,7 +129,7 @@ TEST(Raw, short_records_are_packed_and_come_back_as_they_were) {
     const uint64_t time = random() % 100 == 0 ? now - 2000 : now;  // now and then one is late
     const auto context = static_cast<uint32_t>(WIRE_CONTEXT(100 + random() % 200, random() % 3));
     const auto place = static_cast<uint32_t>(random());
-    switch (random() % 5) {
+    switch (random() % 7) {
       case 0:
         records.push_back(record_of(time, 24 + random() % 9 * 8));
         break;
@@ -139,6 +139,12 @@ TEST(Raw, short_records_are_packed_and_come_back_as_they_were) {
       case 2:
         records.push_back(short_record(time, 3 | WIRE_SAME_WORDS, context, 0, {random(), 4096, random() % 4096}));
         break;
+      case 3:
+        records.push_back(short_record(time, WIRE_SAME_BATCH, context, place, {random() % 2 * now}));
+        break;
+      case 4:
+        records.push_back(short_record(time, 1 | WIRE_SAME_BATCH | WIRE_SAME_WORDS, context, place, {random(), 9, 8, now}));
+        break;
       default:
         records.push_back(short_record(time, random() % 4 | WIRE_SAME_AHEAD, context, place));
     }
@@ -147,17 +153,20 @@ TEST(Raw, short_records_are_packed_and_come_back_as_they_were) {
 }
 
 TEST(Raw, request_of_a_hot_loop_takes_few_bytes) {
-  std::vector<std::vector<uint64_t>> same_page, in_sequence, at_random;
+  std::vector<std::vector<uint64_t>> same_page, in_sequence, at_random, by_ring;
   std::mt19937_64 random(4);
   uint64_t now = 5'000'000'000;
   for (uint32_t i = 0; i < 20'000; i++) {
     now += 700 + random() % 300;
     same_page.push_back(short_record(now, WIRE_SAME_AHEAD, 4711, 0));
     in_sequence.push_back(short_record(now, WIRE_SAME_AHEAD, 4711 + i % 2, i / 2 * 65536));
+    by_ring.push_back(short_record(now, WIRE_SAME_BATCH | WIRE_SAME_BUFFER, 4711, i % 32 * 4096,
+                                   {0x7f0000000000u + i % 32 * 4096, now / 32'000 * 32'000}));
     at_random.push_back(short_record(now, WIRE_SAME_AHEAD, 4711, static_cast<uint32_t>(random() % (1 << 18) * 4096)));
   }
   EXPECT_LE(round_trip(same_page), 6u * 20'000 + 100);
   EXPECT_LE(round_trip(in_sequence), 7u * 20'000 + 200) << "of two threads in turn";
+  EXPECT_LE(round_trip(by_ring), 11u * 20'000 + 300) << "in batches of about 32";
   EXPECT_LE(round_trip(at_random), 10u * 20'000 + 200);
 }
 

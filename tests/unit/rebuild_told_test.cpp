@@ -64,8 +64,9 @@ std::vector<uint64_t> shortened(const wire_request& r, const wire_request& told)
 
 Record as_record(const std::vector<uint64_t>& words) { return std::as_bytes(std::span(words)); }
 
-void expect_same(const wire_request* made, wire_request meant) {
-  ASSERT_NE(made, nullptr);
+void expect_same(Record record, wire_request meant) {
+  ASSERT_EQ(record.size(), sizeof meant);
+  const auto* made = view<wire_request>(record);
   meant.told = 0;
   EXPECT_EQ(std::memcmp(made, &meant, sizeof meant), 0)
       << "result " << made->result << " of " << meant.result << ", offset " << made->offset << " of "
@@ -98,7 +99,7 @@ TEST(RebuildTold, whatever_differs_comes_out_as_it_was) {
     } else {
       r.told = static_cast<uint16_t>(WIRE_TOLD(r.fd & 3, (before.told + 1) % WIRE_GENERATIONS));
       before = r;
-      requests.learn(r);
+      requests.learn(bytes_of(r));
     }
   }
   EXPECT_GT(in_short, 2'000u);
@@ -109,19 +110,68 @@ TEST(RebuildTold, what_was_never_told_or_told_anew_is_unknown) {
   wire_request r = request_at(1000, 0);
   r.told = WIRE_TOLD(2, 7);
   const auto words = shortened(request_at(2000, 4096), r);
-  EXPECT_EQ(requests.complete(as_record(words)), nullptr) << "nothing was told";
-  requests.learn(r);
+  EXPECT_TRUE(requests.complete(as_record(words)).empty()) << "nothing was told";
+  requests.learn(bytes_of(r));
   expect_same(requests.complete(as_record(words)), request_at(2000, 4096));
   wire_request other = r;
   other.told = WIRE_TOLD(1, 7);
-  requests.learn(other);
+  requests.learn(bytes_of(other));
   expect_same(requests.complete(as_record(words)), request_at(2000, 4096));
   other.told = WIRE_TOLD(2, 8);
-  requests.learn(other);
-  EXPECT_EQ(requests.complete(as_record(words)), nullptr) << "it belongs to a record that was replaced";
+  requests.learn(bytes_of(other));
+  EXPECT_TRUE(requests.complete(as_record(words)).empty()) << "it belongs to a record that was replaced";
   r.told = 0;
-  requests.learn(r);
-  EXPECT_EQ(requests.complete(as_record(words)), nullptr) << "not every full record tells";
+  requests.learn(bytes_of(r));
+  EXPECT_TRUE(requests.complete(as_record(words)).empty()) << "not every full record tells";
+}
+
+wire_request_detail ring_request_at(uint64_t start_ns, uint64_t offset, uint64_t batch_ns) {
+  wire_request_detail r{};
+  r.request = request_at(start_ns, offset);
+  r.request.header.size = sizeof r;
+  r.request.op = WIRE_OP_URING + 22;  // IORING_OP_READ
+  r.request.flags = WIRE_REQUEST_DETAIL;
+  r.to_offset = WIRE_UNKNOWN;
+  r.to_fd = -1;
+  r.batch_ns = batch_ns;
+  r.run_by = WIRE_RUN_SUBMITTER;
+  r.run_flags = 2;
+  return r;
+}
+
+// A short record of one, as `shortened` would make it.
+std::vector<uint64_t> shortened_of_ring(const wire_request_detail& r, const wire_request& told) {
+  std::vector<uint64_t> words = shortened(r.request, told);
+  words.push_back(r.batch_ns);
+  auto* same = reinterpret_cast<wire_same*>(words.data());
+  same->kind = static_cast<uint16_t>(same->kind | WIRE_SAME_BATCH);
+  same->size = static_cast<uint16_t>(words.size() * 8);
+  return words;
+}
+
+TEST(RebuildTold, request_of_a_ring_comes_out_with_its_batch_and_who_ran_it) {
+  ToldRequests requests;
+  wire_request_detail told = ring_request_at(1000, 8192, 900);
+  told.request.told = WIRE_TOLD(2, 7);
+  told.added_bytes = 4096;  // what happened below that one is not told of others
+  requests.learn(bytes_of(told));
+  for (const uint64_t offset : {uint64_t{0}, uint64_t{8192}, uint64_t{1} << 30}) {
+    wire_request_detail meant = ring_request_at(3000, offset, 2900);
+    meant.request.buffer += offset;
+    meant.request.result = 100;
+    const auto words = shortened_of_ring(meant, told.request);
+    ASSERT_TRUE(check_record(as_record(words)));
+    const Record made = requests.complete(as_record(words));
+    ASSERT_EQ(made.size(), sizeof meant);
+    EXPECT_EQ(std::memcmp(made.data(), &meant, sizeof meant), 0) << offset;
+  }
+  wire_request plain = request_at(5000, 0);
+  plain.told = WIRE_TOLD(1, 1);
+  requests.learn(bytes_of(plain));
+  const wire_request meant = request_at(6000, 4096);
+  auto words = shortened(meant, plain);
+  words[1] = (words[1] & ~uint64_t{WIRE_SAME_SLOT}) | 1;
+  expect_same(requests.complete(as_record(words)), meant);
 }
 
 TEST(RebuildTold, those_that_were_silent_longest_are_forgotten) {
@@ -129,13 +179,13 @@ TEST(RebuildTold, those_that_were_silent_longest_are_forgotten) {
   for (uint32_t i = 0; i < 150; i++) {
     wire_request r = request_at(1000 + i, 0, 1 + i);
     r.told = WIRE_TOLD(2, 1);
-    requests.learn(r);
+    requests.learn(bytes_of(r));
   }
   wire_request told = request_at(0, 0, 1);
   told.told = WIRE_TOLD(2, 1);
   const auto first = shortened(request_at(5000, 0, 1), told);
   const auto last = shortened(request_at(5000, 0, 150), told);
-  EXPECT_EQ(requests.complete(as_record(first)), nullptr);
+  EXPECT_TRUE(requests.complete(as_record(first)).empty());
   expect_same(requests.complete(as_record(last)), request_at(5000, 0, 150));
 }
 

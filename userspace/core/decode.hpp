@@ -43,7 +43,7 @@ inline Result<Record> next_record(Record& rest) {
 // The bytes of a struct wire_same of this kind, with its words.
 inline size_t same_bytes(uint16_t kind) {
   const unsigned words = ((kind & WIRE_SAME_BUFFER) != 0) + ((kind & WIRE_SAME_REQUESTED) != 0) +
-                         ((kind & WIRE_SAME_RESULT) != 0);
+                         ((kind & WIRE_SAME_RESULT) != 0) + WIRE_SAME_OF_BATCH(kind);
   return sizeof(wire_same) + sizeof(uint64_t) * words;
 }
 

@@ -7,8 +7,9 @@ namespace {
 
 constexpr uint8_t kOther = 0x80;  // of the kind's byte: another context; of the cell's: a new one
 constexpr size_t kRoom = 65528;   // the largest multiple of 8 that a record's size can say
-// The longest: kind, cell, context, varints of time and duration and place and three words.
-constexpr size_t kLongest = 1 + 1 + 4 + 10 + 5 + 5 + 3 * 10;
+constexpr int kWords = 4;
+// The longest: kind, cell, context, varints of time and duration and place and the words.
+constexpr size_t kLongest = 1 + 1 + 4 + 10 + 5 + 5 + kWords * 10;
 
 uint64_t zigzag(int64_t value) {
   return static_cast<uint64_t>(value) << 1 ^ static_cast<uint64_t>(value >> 63);
@@ -25,6 +26,11 @@ uint32_t cell_of(uint32_t context, uint32_t slot) {
 void move_to(PackCell& cell, uint32_t place) {
   cell.step = place - cell.place;
   cell.place = place;
+}
+
+// Whether a record of this kind has that word: buffer, requested, result, batch.
+bool has_word(unsigned kind, int word) {
+  return word < 3 ? (kind & WIRE_SAME_BUFFER << word) != 0 : WIRE_SAME_OF_BATCH(kind);
 }
 
 }  // namespace
@@ -72,8 +78,8 @@ bool Packer::add(Record record) {
   put_varint(zigzag(static_cast<int32_t>(same.place - cell.place - cell.step)));
   move_to(cell, same.place);
   const auto* word = same.words;
-  for (int i = 0; i < 3; i++) {
-    if ((same.kind & WIRE_SAME_BUFFER << i) == 0) continue;
+  for (int i = 0; i < kWords; i++) {
+    if (!has_word(same.kind, i)) continue;
     put_varint(zigzag(static_cast<int64_t>(*word - cell.words[i])));
     cell.words[i] = *word++;
   }
@@ -154,9 +160,9 @@ Result<Record> Unpacker::next() {
   same.place = cell.place;
   std::memcpy(record_.data(), &same, sizeof same);
   size_t words = sizeof same / sizeof(uint64_t);
-  for (int i = 0; i < 3; i++) {
+  for (int i = 0; i < kWords; i++) {
     uint64_t difference = 0;
-    if ((kind & WIRE_SAME_BUFFER << i) == 0) continue;
+    if (!has_word(kind, i)) continue;
     if (!get_varint(difference)) return damaged;
     cell.words[i] += static_cast<uint64_t>(unzigzag(difference));
     record_[words++] = cell.words[i];

@@ -1,5 +1,5 @@
 // Packing of short request records (bpf/wire.h: wire_same) in raw recordings: 6 to 12 bytes instead of 24
-// to 48. Sees records in time order; gives back the same bytes.
+// to 56. Sees records in time order; gives back the same bytes.
 //
 // A run of them is one record of kind WIRE_PACKED: header.time_ns is where time begins, header.cpu says how
 // many they are, and each is
@@ -26,7 +26,7 @@ struct PackCell {
   uint32_t slot = 0;
   uint32_t place = 0;
   uint32_t step = 0;
-  uint64_t words[3] = {};
+  uint64_t words[4] = {};
 };
 
 class Packer {
@@ -50,7 +50,7 @@ class Packer {
   uint32_t count_ = 0;
   uint64_t begin_ns_ = 0;
   uint64_t time_ns_ = 0;
-  std::array<uint64_t, 6> first_{};
+  std::array<uint64_t, 7> first_{};
 };
 
 class Unpacker {
@@ -73,7 +73,7 @@ class Unpacker {
   uint32_t current_ = 0;
   uint64_t time_ns_ = 0;
   std::array<PackCell, 64> cells_{};
-  std::array<uint64_t, 6> record_{};
+  std::array<uint64_t, 7> record_{};
 };
 
 }  // namespace iohops

@@ -117,8 +117,8 @@ Status say_loss(RebuildState& s, uint32_t cause, uint64_t count) {
 }
 
 Status on_same(RebuildState& s, Record record) {
-  const wire_request* request = s.told.complete(record);
-  if (request != nullptr) return on_request(s, bytes_of(*request));
+  const Record request = s.told.complete(record);
+  if (!request.empty()) return on_request(s, request);
   return s.sink.loss({s.since_start(view<wire_same>(record)->time_ns), loss_name(WIRE_LOSS_EVICTED), 1});
 }
 
@@ -126,7 +126,7 @@ Status dispatch(RebuildState& s, uint16_t kind, Record record) {
   if (WIRE_IS_SAME(kind)) return on_same(s, record);
   switch (kind) {
     case WIRE_REQUEST:
-      s.told.learn(*view<wire_request>(record));
+      s.told.learn(record);
       return on_request(s, record);
     case WIRE_WAIT:
       return on_owned(s, *view<wire_wait>(record));

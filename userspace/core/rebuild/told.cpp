@@ -12,6 +12,8 @@ constexpr uint32_t kThread = (1u << kThreadBits) - 1;
 uint32_t slot_of(const wire_request& request) { return request.told >> 12 & (WIRE_TOLD_SLOTS - 1); }
 uint32_t generation_of(const wire_request& request) { return request.told % WIRE_GENERATIONS; }
 
+bool is_detailed(const wire_request& request) { return (request.flags & WIRE_REQUEST_DETAIL) != 0; }
+
 uint64_t offset_of(const wire_same& same, const wire_request& told) {
   if ((same.kind & WIRE_SAME_AHEAD) != 0)
     return told.offset + static_cast<uint64_t>(int64_t{static_cast<int32_t>(same.place)});
@@ -20,31 +22,49 @@ uint64_t offset_of(const wire_same& same, const wire_request& told) {
 
 }  // namespace
 
-void ToldRequests::learn(const wire_request& request) {
+void ToldRequests::learn(Record record) {
+  const auto& request = *view<wire_request>(record);
   if (request.told == 0) return;
   if (threads_.size() >= max_threads_ && threads_.find(request.tid) == nullptr) forget_silent();
   Thread& thread = threads_[request.tid];
   thread.used_ns = request.header.time_ns;
-  thread.slots[slot_of(request)] = request;
+  Told& told = thread.slots[slot_of(request)];
+  told.request = request;
+  if (is_detailed(request)) {
+    const auto detail = prefix<wire_request_detail>(record);
+    told.run_by = detail.run_by;
+    told.run_flags = detail.run_flags;
+  }
 }
 
-const wire_request* ToldRequests::complete(Record record) {
+Record ToldRequests::complete(Record record) {
   const auto& same = *view<wire_same>(record);
   Thread* thread = threads_.find(same.context & kThread);
-  if (thread == nullptr) return nullptr;
-  const wire_request& told = thread->slots[same.kind & WIRE_SAME_SLOT];
-  if (told.told == 0 || generation_of(told) != same.context >> kThreadBits) return nullptr;
+  if (thread == nullptr) return {};
+  const Told& slot = thread->slots[same.kind & WIRE_SAME_SLOT];
+  const wire_request& told = slot.request;
+  if (told.told == 0 || generation_of(told) != same.context >> kThreadBits) return {};
   thread->used_ns = same.time_ns;
-  whole_ = told;
-  whole_.header.time_ns = same.time_ns;
-  whole_.start_ns = same.time_ns - same.duration_ns;
-  whole_.offset = offset_of(same, told);
-  whole_.told = 0;
+  wire_request& request = whole_.request;
+  request = told;
+  request.header.time_ns = same.time_ns;
+  request.start_ns = same.time_ns - same.duration_ns;
+  request.offset = offset_of(same, told);
+  request.told = 0;
   const auto* word = same.words;
-  if ((same.kind & WIRE_SAME_BUFFER) != 0) whole_.buffer = *word++;
-  if ((same.kind & WIRE_SAME_REQUESTED) != 0) whole_.requested = *word++;
-  whole_.result = static_cast<int64_t>((same.kind & WIRE_SAME_RESULT) != 0 ? *word : whole_.requested);
-  return &whole_;
+  if ((same.kind & WIRE_SAME_BUFFER) != 0) request.buffer = *word++;
+  if ((same.kind & WIRE_SAME_REQUESTED) != 0) request.requested = *word++;
+  request.result = static_cast<int64_t>((same.kind & WIRE_SAME_RESULT) != 0 ? *word++ : request.requested);
+  if (!WIRE_SAME_OF_BATCH(same.kind)) return bytes_of(request);
+  // A ring's: nothing happened below it.
+  request.flags |= WIRE_REQUEST_DETAIL;
+  request.header.size = sizeof whole_;
+  whole_.batch_ns = *word;
+  whole_.run_by = slot.run_by;
+  whole_.run_flags = slot.run_flags;
+  whole_.to_offset = WIRE_UNKNOWN;
+  whole_.to_fd = -1;
+  return bytes_of(whole_);
 }
 
 // The half that spoke last stays.

@@ -20,20 +20,27 @@ class ToldRequests {
   explicit ToldRequests(size_t max_threads = 65536) : max_threads_(max_threads) {}
 
   // Remembers it, if later records may refer to it.
-  void learn(const wire_request& request);
-  // The request that `same` stands for, valid until the next call; nullptr: it was not told.
-  const wire_request* complete(Record same);
+  void learn(Record request);
+  // The request that `same` stands for, as the full record would be (a wire_request_detail where it is a
+  // ring's), valid until the next call; empty: it was not told.
+  Record complete(Record same);
 
  private:
+  // What was told; of a ring's request, also who worked on it.
+  struct Told {
+    wire_request request{};  // told == 0: nothing was
+    uint32_t run_by = 0;
+    uint32_t run_flags = 0;
+  };
   struct Thread {
-    std::array<wire_request, WIRE_TOLD_SLOTS> slots{};  // told == 0: nothing was
+    std::array<Told, WIRE_TOLD_SLOTS> slots{};
     uint64_t used_ns = 0;
   };
   void forget_silent();
 
   FlatMap<uint64_t, Thread> threads_;  // by thread id
   size_t max_threads_;
-  wire_request whole_{};
+  wire_request_detail whole_{};  // zeros beyond the request but for a ring's
 };
 
 }  // namespace iohops

@@ -1,5 +1,5 @@
-// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
-/*
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+ *
  * Requests of io_uring, from their submission to their completion, whichever thread works on them.
  *
  * The key is the address of the request's struct io_kiocb. What the submitting thread does from one
@@ -10,10 +10,16 @@
  * work of others (no tracepoint): what that reads ahead can be charged to it. Kernels before 6.0, whose
  * tracepoint names no request. Requests that asked for no completion (IOSQE_CQE_SKIP_SUCCESS) end unseen, and so
  * do those with one completion for which the ring has no room (io_uring_cqe_overflow names none).
+ *
+ * A header, and part of syscall.bpf.c: bpftool links no two objects that name one kernel function, and without
+ * bpf_rdonly_cast each field of a file is a probe read of 20 ns.
  */
-#define WITHOUT_CASTS
+#ifndef IOHOPS_URING_H
+#define IOHOPS_URING_H
+
 #include "entry.h"
 #include "place.h"
+#include "same_ring.h"
 #include "thread.h"
 
 #define REQ_F_FIXED_FILE 1
@@ -83,19 +89,19 @@ static __always_inline u64 fixed_file(struct io_ring_ctx *ctx, u32 index)
 
 static __noinline void resolve_fixed(struct thread_state *request, struct thread_state *thread, struct io_kiocb *req)
 {
-	u32 slot = request->fd & (KNOWN_FILES - 1), index = request->fd;
-	struct known_file *known = &thread->known[slot];
+	u32 index = request->fd;
+	struct known_file *known = &thread->known[index & (KNOWN_FILES - 1)];
 	u64 file = fixed_file(BPF_CORE_READ(req, ctx), index);
 
 	if (!file) {
-		forget_file(&request->known[slot]);
+		forget_file(&request->known[0]);
 		request->flags |= WIRE_REQUEST_FILE_UNKNOWN;
 		return;
 	}
 	request->open_flags = know(thread, known, file);
 	request->file = known->alias;
 	request->fd = -1;
-	request->known[request->fd & (KNOWN_FILES - 1)] = *known;
+	request->known[0] = *known;
 }
 
 static __always_inline int submitted(struct io_kiocb *req)
@@ -115,7 +121,8 @@ static __always_inline int submitted(struct io_kiocb *req)
 	*(volatile u64 *)&thread->running.address = (u64)req;
 	thread->running.tgid = thread->running.unused = 0;
 	key.address = *(volatile u64 *)&thread->running.address; /* a number now: with a pointer nothing can be counted */
-	request = submit_request(thread, find_request(&key) ?: place_request(&key), WIRE_OP_URING + op);
+	request = request_at(&key, place_of(key.address)) ?: place_request(&key);
+	request = submit_request(thread, request, WIRE_OP_URING + op);
 	if (!request)
 		return 0;
 	request->fd = req->cqe.fd;
@@ -170,8 +177,8 @@ int BPF_PROG(uring_punt, struct io_kiocb *req)
 	return 0;
 }
 
-/* Who completes it tells who worked on it last. */
-static __always_inline void note_runner(struct thread_state *request)
+/* Who completes it tells who worked on it last. The thread that runs, if it is the submitter. */
+static __always_inline struct thread_state *note_runner(struct thread_state *request)
 {
 	struct task_struct *task = current_task();
 	struct thread_state *thread = find_thread(task_field(task, pid));
@@ -179,15 +186,19 @@ static __always_inline void note_runner(struct thread_state *request)
 	if (thread && thread->tgid == request->tgid && request->run_by == WIRE_RUN_SUBMITTER &&
 	    thread->start_ns != request->batch_ns)
 		request->run_by |= WIRE_RUN_LATER;
+	return thread && thread->tid == request->tid ? thread : NULL;
 }
 
 static __always_inline int completed(void *ctx, u64 address, u64 user_data, s64 result, u32 flags)
 {
 	struct shot_key shot = { .ctx = (u64)ctx, .user_data = user_data };
 	struct ring_key key = { .address = address };
-	struct thread_state *request;
+	struct thread_state *request, *thread;
+	bool more = !address && flags & IORING_CQE_F_MORE;
 	struct ring_key *of_shot;
 	u64 now;
+	u32 place;
+	s32 fd;
 
 	if (!rings_met)
 		return 0;
@@ -197,44 +208,52 @@ static __always_inline int completed(void *ctx, u64 address, u64 user_data, s64 
 			return 0;
 		key = *of_shot;
 	}
-	request = find_request(&key);
+	place = find_place(key.address); /* not inline: the verifier would walk all that follows for each of its ways */
+	request = request_at(&key, place);
 	if (!request || !request->start_ns)
 		return 0;
 	now = bpf_ktime_get_ns();
-	note_runner(request);
+	thread = note_runner(request);
 	if (request->op == WIRE_OP_URING + OP_SEND_ZC || request->op == WIRE_OP_URING + OP_SENDMSG_ZC) {
 		request->call_flags |= MSG_ZEROCOPY;
 		judge_zero_copy(request, true);
-	} else if (!address && flags & IORING_CQE_F_MORE) { /* the next of its completions is a request that begins here */
-		close_request(request, now, result, request->offset, 0);
-		open_request(request, now, request->op);
-		request->flags |= WIRE_REQUEST_MULTISHOT;
-		touch(request);
-		return 0;
-	} else if (request->flags & WIRE_REQUEST_MULTISHOT) {
-		bpf_map_delete_elem(&shots, &shot);
+		more = false;
 	}
-	close_request(request, now, result, request->offset, 0);
-	forget_request(&key);
+	end_ring_request(thread, request, now, result);
+	if (more) { /* the next of its completions is a request that begins here */
+		fd = request->fd;
+		open_request(request, now, request->op);
+		request->fd = fd;
+		request->flags |= WIRE_REQUEST_MULTISHOT;
+		return 0;
+	}
+	if (request->flags & WIRE_REQUEST_MULTISHOT)
+		bpf_map_delete_elem(&shots, &shot);
+	forget_request(&key, place);
 	return 0;
 }
 
 SEC("?tp_btf/io_uring_complete")
 int BPF_PROG(uring_complete, void *ring, void *req, u64 user_data, int result, u32 flags)
 {
-	return completed(ring, (u64)req, user_data, result, flags);
+	undisturbed(completed(ring, (u64)req, user_data, result, flags));
+	return 0;
 }
 
 /* Since 6.18 it passes the completion itself. */
 SEC("?tp_btf/io_uring_complete")
 int BPF_PROG(uring_done, void *ring, void *req, struct io_uring_cqe *cqe)
 {
-	return completed(ring, (u64)req, BPF_CORE_READ(cqe, user_data), cqe->res, cqe->flags);
+	undisturbed(completed(ring, (u64)req, cqe->user_data, cqe->res, cqe->flags));
+	return 0;
 }
 
 /* Instead of io_uring_complete where the completion ring is full, and as many-shot receives end then. */
 SEC("?tp_btf/io_uring_cqe_overflow")
 int BPF_PROG(uring_overflow, void *ring, u64 user_data, s32 result, u32 flags)
 {
-	return completed(ring, 0, user_data, result, flags);
+	undisturbed(completed(ring, 0, user_data, result, flags));
+	return 0;
 }
+
+#endif /* IOHOPS_URING_H */
