@@ -5,6 +5,8 @@
 #include <cstring>
 
 #include "core/advice/advisor.hpp"
+#include "core/ops.hpp"
+#include "core/rebuild/told.hpp"
 #include "core/summarizer.hpp"
 #include "json_trace.hpp"
 #include "script.hpp"
@@ -73,18 +75,22 @@ void rebuild(const std::vector<Words>& records, Sink& sink, RebuildContext conte
   ASSERT_TRUE(rebuilder.finish(true));
 }
 
-// The same records, those of requests with (empty) detail: nothing is taken for one of a kind then.
+// The same records, those of requests with detail that tells nothing new: nothing is taken for one of a kind then.
 std::vector<Words> with_detail(std::vector<Words> records) {
+  ToldRequests told;
   for (Words& words : records) {
-    wire_request request;
-    if (words.size() * 8 != sizeof request) continue;
-    std::memcpy(&request, words.data(), sizeof request);
-    if (request.header.kind != WIRE_REQUEST || (request.flags & WIRE_REQUEST_DETAIL) != 0) continue;
-    wire_request_detail detail{};
-    detail.request = request;
+    Record record = std::as_bytes(std::span(words));
+    if (WIRE_IS_SAME(view<wire_header>(record)->kind)) record = told.complete(record);
+    if (view<wire_header>(record)->kind != WIRE_REQUEST) continue;
+    told.learn(record);
+    auto detail = prefix<wire_request_detail>(record);
     detail.request.header.size = sizeof detail;
     detail.request.flags |= WIRE_REQUEST_DETAIL;
+    detail.request.told = 0;
     detail.to_offset = WIRE_UNKNOWN;
+    // Those of a ring always have one: it must tell something. The flag has told this already.
+    if (is_ringed(detail.request.op) && (detail.request.flags & WIRE_REQUEST_COPIED) != 0)
+      detail.copied_bytes = detail.request.requested;
     words.resize(sizeof detail / 8);
     std::memcpy(words.data(), &detail, sizeof detail);
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -29,6 +30,7 @@ enum class Kind {
   kCold,    // sequential reads, each fourth of them waits for the device and for what is read ahead
   kDirect,  // O_DIRECT reads of 4 KiB
   kRelay,   // 64 KiB are read and written on, from a file to a socket
+  kRing,    // io_uring reads 4 KiB that are cached, 32 a call
 };
 
 struct Named {
@@ -38,7 +40,8 @@ struct Named {
 inline constexpr Named kKinds[] = {{Kind::kHot, "hot"},       {Kind::kThreads, "threads"},
                                    {Kind::kMixed, "mixed"},   {Kind::kFiles, "files"},
                                    {Kind::kDirty, "dirty"},   {Kind::kCold, "cold"},
-                                   {Kind::kDirect, "direct"}, {Kind::kRelay, "relay"}};
+                                   {Kind::kDirect, "direct"}, {Kind::kRelay, "relay"},
+                                   {Kind::kRing, "ring"}};
 
 inline Header header() {
   Header header;
@@ -275,6 +278,47 @@ class Trace {
     position_ += 65536;
   }
 
+  // As bpf/same_ring.h tells them: the first of all in full.
+  void ring() {
+    const Who who = thread(0);
+    const uint32_t alias = file(0);
+    wire_request call = begin(who, WIRE_OP_IO_URING_ENTER, 0, WIRE_UNKNOWN, 32);
+    if (told_.told == 0) tell_ring_request(who, alias, call.start_ns);
+    std::array<wire_request, 32> batch;
+    for (size_t i = 0; i < batch.size(); ++i) {
+      batch[i] = begin(who, WIRE_OP_URING + 22, alias, random(1024) * kPage, kPage);
+      batch[i].buffer += i * kPage;
+      now_ -= 400;
+    }
+    for (const wire_request& request : batch) {
+      now_ += 130;
+      const wire_same same{.time_ns = now_,
+                           .kind = WIRE_SAME | int{WIRE_SAME_BATCH} | WIRE_SAME_BUFFER | 1,
+                           .size = 40,
+                           .context = WIRE_CONTEXT(who.tid, 1),
+                           .duration_ns = static_cast<uint32_t>(now_ - request.start_ns),
+                           .place = static_cast<uint32_t>(request.offset)};
+      const size_t at = words_.size();
+      words_.resize(at + 5);
+      std::memcpy(words_.data() + at, &same, sizeof same);
+      words_[at + 3] = request.buffer;
+      words_[at + 4] = call.start_ns;
+    }
+    now_ += 300;
+    put(call, WIRE_REQUEST);
+  }
+  void tell_ring_request(Who who, uint32_t alias, uint64_t batch_ns) {
+    wire_request_detail detail{};
+    detail.request = told_ = begin(who, WIRE_OP_URING + 22, alias, 0, kPage);
+    detail.request.flags |= WIRE_REQUEST_DETAIL;
+    detail.request.told = told_.told = WIRE_TOLD(1, 1);
+    detail.to_offset = WIRE_UNKNOWN;
+    detail.to_fd = -1;
+    detail.batch_ns = batch_ns;
+    detail.run_by = WIRE_RUN_SUBMITTER;
+    put(detail, WIRE_REQUEST);
+  }
+
   void step() {
     switch (kind_) {
       case Kind::kHot:
@@ -298,6 +342,8 @@ class Trace {
         return direct();
       case Kind::kRelay:
         return relay();
+      case Kind::kRing:
+        return ring();
     }
   }
 
@@ -307,6 +353,7 @@ class Trace {
   uint64_t now_ = kStart;
   uint64_t seed_ = 88172645463325252;
   uint64_t position_ = 0;
+  wire_request told_{};
   uint64_t transfers_ = 0;
   uint64_t requests_ = 0;
 };

@@ -28,7 +28,9 @@ constexpr std::string_view kKeys[] = {R"("id":")",
                                       R"(,"bytes":)",
                                       R"(,"at_ns":)",
                                       R"(,"end_ns":)",
-                                      R"(,"cpu_copy_bytes":)"};
+                                      R"(,"cpu_copy_bytes":)",
+                                      R"(,"ring":{"batch":")",
+                                      "."};
 constexpr std::string_view kPidKey = R"("pid":)", kTidKey = R"(,"tid":)", kCommKey = R"(,"comm":")",
                            kOpKey = R"(,"op":)";
 
@@ -171,6 +173,10 @@ std::optional<uint64_t> JsonForm::value_of(Number number, const Request& r) {
       return moves ? std::optional(r.hops.front().end_ns) : std::nullopt;
     case kCopied:
       return moves ? std::optional(r.cpu_copy_bytes) : std::nullopt;
+    case kBatchPid:
+      return r.ring && r.ring->batch ? std::optional<uint64_t>(r.ring->batch->pid) : std::nullopt;
+    case kBatchSeq:
+      return r.ring && r.ring->batch ? std::optional(r.ring->batch->seq) : std::nullopt;
     case kWho:
     case kNumbers:
       break;
@@ -219,6 +225,12 @@ bool JsonForm::put_value(Number number, uint64_t value, Request& r) {
     case kCopied:
       r.cpu_copy_bytes = value;
       return true;
+    case kBatchPid:
+      r.ring->batch->pid = static_cast<uint32_t>(value);
+      return value == r.id.pid;
+    case kBatchSeq:
+      r.ring->batch->seq = value;
+      return true;
     case kWho:
     case kNumbers:
       break;
@@ -229,6 +241,7 @@ bool JsonForm::put_value(Number number, uint64_t value, Request& r) {
 bool JsonForm::cut(std::string_view line, const Request& request) {
   if (line.size() > kLongest || request.result < 0 || request.fd < 0 || !line.starts_with(kBegin))
     return false;
+  if (request.ring && request.ring->batch && request.ring->batch->pid != request.id.pid) return false;
   if (request.hops.size() > 1 ||
       (!request.hops.empty() && request.hops.front().kind == HopKind::kWait))
     return false;
@@ -277,6 +290,9 @@ char* JsonForm::put(const Pieces& pieces, const Request& request, const JsonWho&
     switch (cut.number) {
       case kSeq:
         at = (JsonLine(at) << request.id.seq).end();
+        break;
+      case kBatchSeq:
+        at = (JsonLine(at) << request.ring->batch->seq).end();
         break;
       case kOffset:
         at = (JsonLine(at) << *request.offset).end();

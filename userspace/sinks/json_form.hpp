@@ -69,6 +69,8 @@ class JsonForm {
     kAt,
     kEnd,
     kCopied,
+    kBatchPid,
+    kBatchSeq,
     kNumbers
   };
   struct Cut {
@@ -119,13 +121,14 @@ class JsonForm {
 
   // Of which number it has the digits.
   static constexpr Number source(Number number) {
+    if (number == kBatchPid) return kPid;
     return number == kBytes || number == kCopied ? kResult : number;
   }
   static std::optional<uint64_t> value_of(Number number, const Request& request);
   static bool put_value(Number number, uint64_t value, Request& request);
   static constexpr bool moves(Number number) {
     return number == kSeq || number == kOffset || number == kStart || number == kDuration ||
-           number == kAt || number == kEnd;
+           number == kAt || number == kEnd || number == kBatchSeq;
   }
   void fill(const JsonWho& who);
   char* put(const Pieces& pieces, const Request& request, const JsonWho& who, char* at) const;

@@ -178,7 +178,7 @@ struct Request {
   uint64_t buffer = 0;       // user address of its data, 0: unknown, or several; live only, not in JSON
   bool direct = false;       // the file is open with O_DIRECT, whatever path it took; live only
   // Of two requests with the same number, 0 excepted, everything is the same but: whose they are (id, thread, comm);
-  // fd and file, which both have; offset, requested, result, buffer (each there in both, or in none); start and
+  // fd and file, which both have; offset, requested, result, buffer, ring.batch (each there in both, or in none); start and
   // duration; of their one hop, if they have any, bytes (the result), begin and end (their own); cpu_copy_bytes (those of
   // the hop, if it is a copy). Who keeps by it what it made of the rest may do so in a table: numbers in use at one
   // time differ modulo kAlike. Live only.

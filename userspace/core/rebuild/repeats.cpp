@@ -15,7 +15,7 @@ bool has_form(const wire_request& record, const Request& request) {
   const auto result = static_cast<uint64_t>(record.result);
   const bool whole = request.complete && request.ended.empty() && request.result == record.result &&
                      request.result > 0 && request.requested && result <= *request.requested;
-  const bool plain = whole && !request.moved && !request.direct && !request.ring &&
+  const bool plain = whole && !request.moved && !request.direct &&
                      request.to_file == 0 && request.readahead_of.empty() && request.dma_bytes == 0;
   if (!plain || request.hops.size() > 1) return false;
   if (request.hops.empty()) return request.cpu_copies == 0 && request.cpu_copy_bytes == 0;
@@ -27,12 +27,14 @@ bool has_form(const wire_request& record, const Request& request) {
 
 }  // namespace
 
-void Repeats::keep(const wire_request& record, const FileState& file, const Request& request) {
+void Repeats::keep(const wire_request_detail& detail, const FileState& file, const Request& request) {
+  const wire_request& record = detail.request;
   const OpFamily of = family(record.op);
   if (of != OpFamily::kRead && of != OpFamily::kWrite) return;
-  if (is_ringed(record.op) || counts_messages(record.op) || asks_for_sync(record)) return;
+  if (counts_messages(record.op) || asks_for_sync(record)) return;
   if (!has_form(record, request)) return;
-  const Repeat::Key key(record, file);
+  const Repeat::Key key =
+      request.ring ? Repeat::Key(detail, file, request.ring->batch.has_value()) : Repeat::Key(record, file);
   std::unique_ptr<Repeat>& kept = table_[key.place()];
   if (kept == nullptr) kept = std::make_unique<Repeat>();
   kept->key = key;

@@ -27,7 +27,11 @@ struct Repeat {
     uint64_t flags = 0;  // of the descriptor and of the call
     uint64_t call = 0;   // op, WIRE_REQUEST_*, segments
     uint64_t file = 0;   // how it stores its bytes; whether the record has an offset
+    uint64_t ring = 0;   // of a ring's request: who worked on it, its flags, whether the call that submitted it is known
     Key() = default;
+    Key(const wire_request_detail& record, const FileState& state, bool has_batch) : Key(record.request, state) {
+      ring = uint64_t{has_batch} << 63 | uint64_t{record.run_by} << 32 | record.run_flags;
+    }
     Key(const wire_request& record, const FileState& state)
         : flags(uint64_t{record.call_flags} << 32 | record.open_flags),
           call(uint64_t{record.segments} << 32 | uint32_t{record.flags} << 16 | record.op),
@@ -35,7 +39,7 @@ struct Repeat {
                uint32_t{record.offset != WIRE_UNKNOWN} << 16 |
                static_cast<uint32_t>(state.storage) << 8 | static_cast<uint32_t>(state.kind)) {}
     bool operator==(const Key&) const = default;
-    size_t place() const { return mix(flags + mix(call + mix(file))) % Request::kAlike; }
+    size_t place() const { return mix(flags + mix(call + mix(file + ring))) % Request::kAlike; }
   };
 
   Key key;
@@ -46,17 +50,16 @@ struct Repeat {
 class Repeats {
  public:
   // What is known of the record's kind, if it fits; nullptr: nothing.
-  Repeat* find(const wire_request& record, const FileState& file) {
+  Repeat* find(const Repeat::Key& key, const wire_request& record) {
     const auto result =
         static_cast<uint64_t>(record.result);  // of an error: more than anything asked for
     if (result == 0 || result > record.requested || record.requested == WIRE_UNKNOWN)
       return nullptr;
-    const Repeat::Key key(record, file);
     Repeat* known = table_[key.place()].get();
     return known != nullptr && known->key == key ? known : nullptr;
   }
   // What the record came to has been handed out.
-  void keep(const wire_request& record, const FileState& file, const Request& request);
+  void keep(const wire_request_detail& record, const FileState& file, const Request& request);
 
  private:
   std::array<std::unique_ptr<Repeat>, Request::kAlike> table_;

@@ -160,6 +160,13 @@ Status emit_flows(RebuildState& s, const Request& request);
 
 // repeats.cpp
 // One more of a kind that is known.
+// A request of a ring.
+Status on_ring_request(RebuildState& s, const wire_request_detail& record);
+void fill_ring(Request& r, const wire_request_detail& record, RequestId batch);
+// A request that is over. `batch`: the call that submitted it to a ring, seq 0: none that is known. Alone: nothing is
+// known of what happened below it, and nothing will be; it is handed out, and may be the form of others.
+Status on_request_alone(RebuildState& s, const wire_request_detail& record, RequestId batch);
+Status on_request_held(RebuildState& s, const wire_request_detail& record, RequestId batch);
 Status hand_out_repeat(RebuildState& s, Repeat& repeat, const wire_request& record, const FileState& file);
 
 // commits.cpp

@@ -211,17 +211,9 @@ void add_held_hops(RebuildState& s, const HeldRequest* held) {
                    [](const Hop& a, const Hop& b) { return a.at_ns < b.at_ns; });
 }
 
-void fill_ring(Request& r, const wire_request_detail& record, const HeldRequest* held) {
-  RingFacts ring;
-  if (held != nullptr && held->batch.seq != 0) ring.batch = held->batch;
-  ring.run_by = record.run_by;
-  ring.flags = record.run_flags;
-  ring.multishot = (record.request.flags & WIRE_REQUEST_MULTISHOT) != 0;
-  r.ring = ring;
-}
-
-// The one place where a request is put together; `held` is what was gathered below it, if anything.
-Status hand_out(RebuildState& s, const wire_request_detail& record, RequestId id,
+// The one place where a request is put together; `held` is what was gathered below it, if anything, `batch` the
+// call that submitted it to a ring, seq 0: none that is known.
+Status hand_out(RebuildState& s, const wire_request_detail& record, RequestId id, RequestId batch,
                 const HeldRequest* held, bool complete) {
   const wire_request& request = record.request;
   const CacheVerdict verdict = held != nullptr ? held->cache : CacheVerdict{};
@@ -264,7 +256,7 @@ Status hand_out(RebuildState& s, const wire_request_detail& record, RequestId id
     if (!unfinished(request)) add_fault_hops(s, request, file);
   }
   add_held_hops(s, held);
-  if (is_ringed(request.op)) fill_ring(r, record, held);
+  if (is_ringed(request.op)) fill_ring(r, record, batch);
   const std::vector<Share>& readahead = held != nullptr ? held->readahead_of : use_readahead(s, request, file);
   r.readahead_of.assign(readahead.begin(), readahead.end());
   if (Status status = s.sink.request(r); !status) return status;
@@ -313,69 +305,57 @@ Result<OpenTable::Entry> mention(RebuildState& s, const wire_owner& owner) {
   return entry;
 }
 
-namespace {
-
-// The call that submitted a request of a ring; seq 0: not known. Its own record comes later if it is
-// still running; one that is over and forgotten must not be made up again.
-Result<RequestId> batch_of(RebuildState& s, const wire_request_detail& record) {
+Status on_request_alone(RebuildState& s, const wire_request_detail& record, RequestId batch) {
   const wire_request& request = record.request;
-  const wire_owner batch{request.tgid, request.tid, record.batch_ns};
-  if (!is_ringed(request.op) || record.batch_ns == 0) return RequestId{};
-  if (const OpenTable::Entry* entry = s.open.find(batch)) return entry->id;
-  const bool recent = request.header.time_ns < record.batch_ns + kBatchWaitNs;
-  if (!recent || (record.run_by & WIRE_RUN_LATER) != 0) return RequestId{};
-  auto made = mention(s, batch);
-  if (!made) return made.error();
-  return made->id;
+  const RequestId id = s.names.next_id(request.tgid);
+  const FileState* file = s.names.find_file(request.file);
+  if (Status status = note_write(s, record, id, {}, file); !status) return status;
+  note_sync(s, record, id, file);
+  note_relay(s, request, moved_bytes(record), id, file);
+  const uint64_t doubts = s.counters.copies_in_doubt;
+  if (Status status = hand_out(s, record, id, batch, nullptr, true); !status) return status;
+  if (file != nullptr && s.counters.copies_in_doubt == doubts) s.repeats.keep(record, *file, s.request);
+  return {};
 }
 
-}  // namespace
+Status on_request_held(RebuildState& s, const wire_request_detail& record, RequestId batch) {
+  const wire_request& request = record.request;
+  auto entry = mention(s, {request.tgid, request.tid, request.start_ns});
+  if (!entry) return entry.error();
+  if (entry->slot == OpenTable::kReleased) return {};  // given up, or told twice
+  HeldRequest& held = s.open[entry->slot];
+  if (held.ended) return {};
+  held.ended = true;
+  held.batch = batch;
+  held.record = record;
+  if (record.run.pages > 0) on_pages(s, held, record.run);
+  FileState* file = s.names.find_file(request.file);
+  held.readahead_of = use_readahead(s, request, file);
+  held.cache = judge_cache(s, record, held, file);
+  note_sync(s, record, held.id, file);
+  note_relay(s, request, moved_bytes(record), held.id, file);
+  if (Status status = note_write(s, record, held.id, held.cache, file); !status) return status;
+  if (Status status = resolve_parts(s, held); !status) return status;
+  return release_if_done(s, entry->slot);
+}
 
 Status on_request(RebuildState& s, Record record) {
   const auto* request = view<wire_request>(record);
   const bool detailed = (request->flags & WIRE_REQUEST_DETAIL) != 0;
+  if (is_ringed(request->op)) return on_ring_request(s, prefix<wire_request_detail>(record));
   const wire_owner owner{request->tgid, request->tid, request->start_ns};
   // The calls that submit are remembered: their requests name them.
   const bool submits = family(request->op) == OpFamily::kRing;
   const bool alone = !detailed && !submits && (s.open.live() == 0 || s.open.find(owner) == nullptr);
   if (alone && request->start_ns >= s.gap_ns) {
     const FileState* file = s.names.find_file(request->file);
-    Repeat* repeat = file != nullptr ? s.repeats.find(*request, *file) : nullptr;
+    Repeat* repeat = file != nullptr ? s.repeats.find({*request, *file}, *request) : nullptr;
     if (repeat != nullptr) return hand_out_repeat(s, *repeat, *request, *file);
   }
   wire_request_detail whole{};
   std::memcpy(&whole, record.data(),
               detailed ? std::min(record.size(), sizeof whole) : sizeof *request);
-  if (alone) {
-    const RequestId id = s.names.next_id(owner.tgid);
-    const FileState* file = s.names.find_file(request->file);
-    if (Status status = note_write(s, whole, id, {}, file); !status) return status;
-    note_sync(s, whole, id, file);
-    note_relay(s, *request, moved_bytes(whole), id, file);
-    const uint64_t doubts = s.counters.copies_in_doubt;
-    if (Status status = hand_out(s, whole, id, nullptr, true); !status) return status;
-    if (file != nullptr && s.counters.copies_in_doubt == doubts) s.repeats.keep(*request, *file, s.request);
-    return {};
-  }
-  const Result<RequestId> batch = batch_of(s, whole);
-  if (!batch) return batch.error();
-  auto entry = mention(s, owner);
-  if (!entry) return entry.error();
-  if (entry->slot == OpenTable::kReleased) return {};  // given up, or told twice
-  HeldRequest& held = s.open[entry->slot];
-  if (held.ended) return {};
-  held.ended = true;
-  held.batch = *batch;
-  held.record = whole;
-  if (whole.run.pages > 0) on_pages(s, held, whole.run);
-  FileState* file = s.names.find_file(request->file);
-  held.readahead_of = use_readahead(s, *request, file);
-  held.cache = judge_cache(s, whole, held, file);
-  note_sync(s, whole, held.id, file);
-  note_relay(s, *request, moved_bytes(whole), held.id, file);
-  if (Status status = note_write(s, whole, held.id, held.cache, file); !status) return status;
-  if (Status status = resolve_parts(s, held); !status) return status;
-  return release_if_done(s, entry->slot);
+  return alone ? on_request_alone(s, whole, {}) : on_request_held(s, whole, {});
 }
 
 Status release_if_done(RebuildState& s, uint32_t slot) {
@@ -395,7 +375,7 @@ Status release_request(RebuildState& s, uint32_t slot, bool whole) {
   whole = whole && !held.crowded && held.waits >= held.record.waits &&
           held.page_runs >= held.record.page_runs;
   s.details -= held.details;
-  Status status = hand_out(s, held.record, held.id, &held, whole);
+  Status status = hand_out(s, held.record, held.id, held.batch, &held, whole);
   s.open.release(slot);
   return status;
 }
