@@ -124,6 +124,22 @@ TEST(RebuildCopy, a_difference_is_counted_and_the_derived_figure_kept) {
   EXPECT_EQ(story.counters().copies_in_doubt, 1u);
 }
 
+TEST(RebuildCopy, what_was_counted_for_a_request_of_a_ring_may_be_another_ones) {
+  for (const uint64_t reported : {kPage, 2 * kPage, 3 * kPage, kPage / 2, uint64_t{0}}) {
+    Story story(measuring());
+    const auto file = story.file("/data/a");
+    auto enter = story.call(WIRE_OP_IO_URING_ENTER, {});
+    auto read = story.call(WIRE_OP_URING + 22, file).at(0, kPage);
+    read.copied(reported).submitted_by(enter.owner(), WIRE_RUN_SUBMITTER).returns(kPage);
+    enter.returns(1);
+    for (const Request& r : story.told().requests) {
+      if (r.submit != Submit::kIoUring) continue;
+      EXPECT_EQ(r.cpu_copy_bytes, kPage) << reported;
+      EXPECT_EQ(r.hops.front().evidence, reported == kPage ? Evidence::kMeasured : Evidence::kDerived) << reported;
+    }
+  }
+}
+
 TEST(RebuildCopy, a_write_without_a_hook_on_its_path_stays_derived) {
   Story story(measuring());
   const auto file = story.file("/data/a");
