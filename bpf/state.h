@@ -111,7 +111,7 @@ struct thread_state {
 	/* What a cache hit touches stands together: two cache lines, and one of `known`. */
 	u32 tid; /* 0: free */
 	u32 tgid;
-	/* the open request, start_ns == 0: none */
+	/* the open request, start_ns == 0: none, UNTIMED: without a time (top) */
 	u64 start_ns;
 	union {
 		struct {
@@ -153,6 +153,7 @@ struct thread_state {
 	};
 	s32 to_fd;
 	u64 last_event_ns; /* page fault, ring's request: its last event so far */
+	u32 jiffy, in_jiffy; /* top: see is_timed() */
 	/* The files that it used last, by descriptor: a server goes to and fro between a few. A ring's request has but
 	 * the first: see known_of(). */
 	struct known_file known[KNOWN_FILES + 1]; /* and the last target */

@@ -81,7 +81,7 @@ static __always_inline int enter(struct pt_regs *regs, long number, bool find_vm
 		if (!state)
 			return 0;
 	}
-	open_request(state, bpf_ktime_get_ns(), op);
+	open_request(state, !tally || is_timed(state, op) ? bpf_ktime_get_ns() : UNTIMED, op);
 	if (likely(op <= WIRE_OP_PWRITE64)) {
 		read_buffer_arguments(state, regs);
 	} else {
@@ -177,11 +177,11 @@ static __always_inline int leave(struct pt_regs *regs, long result)
 	if (unlikely(state->op >= WIRE_OP_FSYNC)) {
 		if (state->op == WIRE_OP_PAGE_FAULT)
 			return 0;
-		now = bpf_ktime_get_ns();
+		now = end_time(state);
 		finish_call(state, result);
 		offset = state->offset;
 	} else {
-		now = bpf_ktime_get_ns();
+		now = end_time(state);
 		offset = state->offset;
 		if (unlikely(offset == WIRE_UNKNOWN) && !tally && !(state->flags & WIRE_REQUEST_FILE_UNKNOWN))
 			offset = offset_from_position(&state->known[state->fd & (KNOWN_FILES - 1)], result);

@@ -23,7 +23,7 @@ struct wire_tally {
 	__u64 errors;
 	__u64 requested;
 	__u64 returned;
-	__u64 duration_ns;
+	__u64 duration_ns; /* as latency: of a sample where a thread makes thousands of requests a second (request.h) */
 	__u64 off_cpu_ns;
 	__u64 added_bytes; /* entered the page cache for it */
 	__u64 dirtied_bytes;

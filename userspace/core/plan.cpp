@@ -218,9 +218,11 @@ void Plan::leave_page_faults_out() {
   }
 }
 
-void Plan::leave_block_times_out() {
+void Plan::leave_unsummed_out() {
+  static constexpr std::string_view kUnsummed[] = {"block_rq_insert", "block_rq_issue", "net_dev_start_xmit",
+                                                   "skb_copy_datagram_iovec"};
   for (PlannedProgram& planned : programs) {
-    if (planned.tracepoint != "block_rq_insert" && planned.tracepoint != "block_rq_issue") continue;
+    if (std::find(std::begin(kUnsummed), std::end(kUnsummed), planned.tracepoint) == std::end(kUnsummed)) continue;
     planned.enabled = false;
     planned.superseded = true;
   }

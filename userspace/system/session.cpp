@@ -245,7 +245,7 @@ Result<std::unique_ptr<Session>> Session::load(const SessionOptions& options, Pl
   std::unique_ptr<Session> session(new Session);
   session->options_ = options;
   if (!any_uses_dma_layer(options.devices)) plan.leave_dma_out();
-  if (options.tally) plan.leave_block_times_out();
+  if (options.tally) plan.leave_unsummed_out();
   if (options.filter.wants_op && !options.filter.wants_op(op_name(WIRE_OP_PAGE_FAULT)))
     plan.leave_page_faults_out();
   if (options.tally) plan.leave_copies_out("");  // top derives them: it must cost less
