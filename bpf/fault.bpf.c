@@ -38,6 +38,7 @@ static __always_inline struct thread_state *begin_fault(u64 address)
 	now = bpf_ktime_get_ns();
 	state->op = WIRE_OP_PAGE_FAULT;
 	state->flags = 0;
+	state->weight = 1;
 	state->touched = 0;
 	state->out_ns = 0;
 	state->file_fault = 0;

@@ -8,15 +8,19 @@
 #include "same.h"
 #include "wait.h"
 
+/* 1: it is above the limit. Not as a comparison, of which compilers make branches, and the verifier walks all ways. */
+#define ABOVE(value, limit) (((limit) - (value)) >> 63)
+
 static __always_inline u32 log2_bucket(u64 value)
 {
 	u32 bucket = 0, shift;
 
-	shift = (value > 0xffffffff) << 5; value >>= shift; bucket |= shift;
-	shift = (value > 0xffff) << 4; value >>= shift; bucket |= shift;
-	shift = (value > 0xff) << 3; value >>= shift; bucket |= shift;
-	shift = (value > 0xf) << 2; value >>= shift; bucket |= shift;
-	shift = (value > 0x3) << 1; value >>= shift; bucket |= shift;
+	value &= ~0ULL >> 1;
+	shift = ABOVE(value, 0xffffffffULL) << 5; value >>= shift; bucket |= shift;
+	shift = ABOVE(value, 0xffffULL) << 4; value >>= shift; bucket |= shift;
+	shift = ABOVE(value, 0xffULL) << 3; value >>= shift; bucket |= shift;
+	shift = ABOVE(value, 0xfULL) << 2; value >>= shift; bucket |= shift;
+	shift = ABOVE(value, 0x3ULL) << 1; value >>= shift; bucket |= shift;
 	bucket |= value >> 1;
 	return bucket < WIRE_LATENCY_BUCKETS ? bucket : WIRE_LATENCY_BUCKETS - 1;
 }
@@ -71,6 +75,7 @@ static __always_inline bool is_timed(struct thread_state *state, u16 op)
 {
 	u32 jiffy = bpf_jiffies64();
 
+	state->weight = 1;
 	if (!WIRE_OP_COPIES(op)) /* rare or slow, or they submit others */
 		return true;
 	if (state->jiffy != jiffy) {
@@ -78,25 +83,29 @@ static __always_inline bool is_timed(struct thread_state *state, u16 op)
 		state->in_jiffy = 0;
 	}
 	state->in_jiffy++;
-	return state->in_jiffy <= BUSY || state->in_jiffy * 0x9e3779b9U < 1U << 29;
+	if (state->in_jiffy <= BUSY)
+		return true;
+	state->weight = TIMED;
+	if (state->in_jiffy * 0x9e3779b9U < 1U << 29)
+		return true;
+	state->weight = 0;
+	return false;
 }
 
 static __always_inline u64 end_time(const struct thread_state *state)
 {
-	return tally && state->start_ns == UNTIMED ? UNTIMED : bpf_ktime_get_ns();
+	/* Read again: a constant would make the verifier walk all that follows once more. */
+	return tally && state->start_ns == UNTIMED ? *(volatile u64 *)&state->start_ns : bpf_ktime_get_ns();
 }
 
 static __always_inline void tally_time(struct wire_tally *row, const struct thread_state *state, u64 end_ns)
 {
-	bool was_off = state->touched && state->off_cpu_ns;
-	u64 duration = end_ns - state->start_ns, weight = 1, bucket;
+	u64 duration = end_ns - state->start_ns, weight = state->weight, bucket;
 
-	if (state->start_ns == UNTIMED) {
-		if (!was_off)
-			return;
-		duration = state->off_cpu_ns;
-	} else if (WIRE_OP_COPIES(state->op) && state->in_jiffy > BUSY && !was_off) {
-		weight = TIMED;
+	if (state->touched && state->off_cpu_ns) {
+		weight = 1;
+		if (state->start_ns == UNTIMED)
+			duration = state->off_cpu_ns;
 	}
 	row->duration_ns += duration * weight;
 	bucket = log2_bucket(duration);

@@ -32,6 +32,7 @@ static __noinline struct thread_state *submit_request(struct thread_state *threa
 	if (tally && request->tgid != thread->tgid)
 		forget_rows(request);
 	open_request(request, now, op);
+	request->weight = 1;
 	request->tgid = thread->tgid;
 	request->tid = thread->tid;
 	request->fd = -1;

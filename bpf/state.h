@@ -153,7 +153,9 @@ struct thread_state {
 	};
 	s32 to_fd;
 	u64 last_event_ns; /* page fault, ring's request: its last event so far */
-	u32 jiffy, in_jiffy; /* top: see is_timed() */
+	u32 jiffy; /* top: see is_timed() */
+	u16 in_jiffy;
+	u16 weight; /* of the open request's time: for how many it stands */
 	/* The files that it used last, by descriptor: a server goes to and fro between a few. A ring's request has but
 	 * the first: see known_of(). */
 	struct known_file known[KNOWN_FILES + 1]; /* and the last target */

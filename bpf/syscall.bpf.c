@@ -174,14 +174,13 @@ static __always_inline int leave(struct pt_regs *regs, long result)
 	state = find_thread(tid);
 	if (!state || !state->start_ns)
 		return 0;
+	if (unlikely(state->op == WIRE_OP_PAGE_FAULT))
+		return 0;
+	now = end_time(state);
 	if (unlikely(state->op >= WIRE_OP_FSYNC)) {
-		if (state->op == WIRE_OP_PAGE_FAULT)
-			return 0;
-		now = end_time(state);
 		finish_call(state, result);
 		offset = state->offset;
 	} else {
-		now = end_time(state);
 		offset = state->offset;
 		if (unlikely(offset == WIRE_UNKNOWN) && !tally && !(state->flags & WIRE_REQUEST_FILE_UNKNOWN))
 			offset = offset_from_position(&state->known[state->fd & (KNOWN_FILES - 1)], result);
