@@ -330,20 +330,22 @@ TEST(RebuildBlock, failed_transfer_says_so) {
   EXPECT_EQ(ledger.request_of(1).cpu_copies, 0u);
 }
 
-TEST(RebuildBlock, journal_metadata_swap_and_discard_have_their_causes) {
+TEST(RebuildBlock, what_is_no_file_data_has_its_cause) {
   Story story;
   const auto file = story.file("/data/a");
   auto sync = story.call(WIRE_OP_FSYNC, file);
-  wire_bio_part journal{}, table{}, swap{}, discard{};
-  journal.bytes = table.bytes = swap.bytes = discard.bytes = kPage;
+  wire_bio_part journal{}, table{}, swap{}, discard{}, erase{}, zeroes{};
+  for (wire_bio_part* part : {&journal, &table, &swap, &discard, &erase, &zeroes}) part->bytes = kPage;
   journal.flags = table.flags = WIRE_BIO_METADATA;
   journal.op_flags = blk::kWrite | blk::kSync | blk::kMeta;
   table.op_flags = blk::kWrite;
   swap.op_flags = blk::kWrite;
   swap.flags = WIRE_BIO_SWAP;
-  discard.op_flags = blk::kDiscard;
+  discard.op_flags = blk::kDiscard | blk::kSync;
+  erase.op_flags = blk::kSecureErase;
+  zeroes.op_flags = blk::kWriteZeroes;
   std::vector<uint64_t> ids;
-  for (const auto& part : {journal, table, swap, discard})
+  for (const auto& part : {journal, table, swap, discard, erase, zeroes})
     ids.push_back(story.completes({sync.queues(part)}));
   sync.returns(0);
   const Ledger& ledger = story.told();
@@ -351,7 +353,10 @@ TEST(RebuildBlock, journal_metadata_swap_and_discard_have_their_causes) {
   EXPECT_EQ(ledger.transfer_of(ids[1]).cause, Cause::kMetadata);
   EXPECT_EQ(ledger.transfer_of(ids[2]).cause, Cause::kSwap);
   EXPECT_EQ(ledger.transfer_of(ids[3]).op, "discard");
-  EXPECT_EQ(ledger.request_of(1).dma_bytes, 3 * kPage) << "a discard carries no data";
+  EXPECT_EQ(ledger.transfer_of(ids[3]).cause, Cause::kDiscard);
+  EXPECT_EQ(ledger.transfer_of(ids[4]).cause, Cause::kDiscard);
+  EXPECT_EQ(ledger.transfer_of(ids[5]).cause, Cause::kWriteZeroes);
+  EXPECT_EQ(ledger.request_of(1).dma_bytes, 3 * kPage) << "what discards or zeroes carries no data";
 }
 
 TEST(RebuildBlock, flags_of_a_block_request_are_named) {

@@ -104,7 +104,7 @@ TEST(Summarizer, a_device_without_dma_adds_none) {
 TEST(Summarizer, a_flush_or_discard_carries_no_data) {
   Transfer discard = missed_read_transfer();
   discard.op = "discard";
-  discard.cause = Cause::kUnknown;
+  discard.cause = Cause::kDiscard;
   Transfer flush = missed_read_transfer();
   flush.op = "flush";
   flush.cause = Cause::kFlush;

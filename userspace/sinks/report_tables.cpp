@@ -121,7 +121,7 @@ void ReportPage::causes() {
     const std::string cause = text::words(name(static_cast<Cause>(i)));
     if (count.bytes > 0)
       pieces.push_back(cause + " " + text::bytes(count.bytes));
-    else if (count.count > 0)  // a flush moves no bytes, and costs all the same
+    else if (count.count > 0)  // a flush or discard moves no bytes, and costs all the same
       pieces.push_back(count.count == 1
                            ? cause + " once"
                            : fmt::format("{} {} times", cause, text::grouped(count.count)));

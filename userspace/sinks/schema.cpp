@@ -30,7 +30,7 @@ constexpr std::string_view kSchema = R"json({
     "evidence": {"description": "the strongest first: a kernel function reported these bytes; tracepoints bracket it; it follows from the result and the kind of file; a heuristic", "enum": ["measured", "observed", "derived", "inferred"]},
     "endpoint": {"enum": ["user", "stdio", "page_cache", "socket", "pipe", "device", "nic", "bounce", "kernel"]},
     "endpoint_or_null": {"anyOf": [{"$ref": "#/$defs/endpoint"}, {"type": "null"}]},
-    "cause": {"description": "why a device worked", "enum": ["read", "readahead", "writeback", "fsync", "direct", "journal", "metadata", "read_modify_write", "swap", "flush", "transmit", "receive", "unknown"]},
+    "cause": {"description": "why a device worked", "enum": ["read", "readahead", "writeback", "fsync", "direct", "journal", "metadata", "read_modify_write", "swap", "flush", "discard", "write_zeroes", "transmit", "receive", "unknown"]},
     "counted_bytes": {
       "type": "object", "required": ["count", "bytes"],
       "properties": {"count": {"$ref": "#/$defs/count"}, "bytes": {"$ref": "#/$defs/count"}}
@@ -326,7 +326,7 @@ constexpr std::string_view kSchema = R"json({
           "properties": {"count": {"$ref": "#/$defs/count"}, "bytes": {"$ref": "#/$defs/count"}, "evidence": {"$ref": "#/$defs/evidence"}, "by_hop": {"$ref": "#/$defs/by_hop"}, "in_doubt": {"$ref": "#/$defs/count"}}
         },
         "dma": {
-          "description": "transfers of devices that have DMA; one that carries no data (a flush) counts with 0 bytes", "type": "object", "required": ["count", "bytes", "evidence", "by_cause", "by_hop"],
+          "description": "transfers of devices that have DMA; one that carries no data (a flush, a discard) counts with 0 bytes", "type": "object", "required": ["count", "bytes", "evidence", "by_cause", "by_hop"],
           "properties": {
             "count": {"$ref": "#/$defs/count"}, "bytes": {"$ref": "#/$defs/count"}, "evidence": {"$ref": "#/$defs/evidence"},
             "by_cause": {"type": "object", "propertyNames": {"$ref": "#/$defs/cause"}, "additionalProperties": {"$ref": "#/$defs/counted_bytes"}},

@@ -17,9 +17,9 @@ constexpr std::array<std::string_view, kEndpoints> kEndpointNames{
 constexpr std::array<std::string_view, kWaitReasons> kWaitReasonNames{
     "other", "device", "page_lock", "throttled", "preempted"};
 constexpr std::array<std::string_view, kCauses> kCauseNames{
-    "read",     "readahead",         "writeback", "fsync", "direct",   "journal",
-    "metadata", "read_modify_write", "swap",      "flush", "transmit", "receive",
-    "unknown"};
+    "read",     "readahead",         "writeback", "fsync", "direct",  "journal",
+    "metadata", "read_modify_write", "swap",      "flush", "discard", "write_zeroes",
+    "transmit", "receive",           "unknown"};
 constexpr std::array<std::string_view, 8> kPathNames{"buffered", "direct", "mapped", "zero_copy",
                                                      "socket",   "pipe",   "memory", "none"};
 constexpr std::array<std::string_view, 5> kCacheNames{"hit", "miss", "mixed", "bypass", "none"};

@@ -46,11 +46,13 @@ enum class Cause : uint8_t {
   kReadModifyWrite,
   kSwap,
   kFlush,
+  kDiscard,
+  kWriteZeroes,
   kTransmit,  // by a network device
   kReceive,
   kUnknown,
 };
-inline constexpr int kCauses = 13;
+inline constexpr int kCauses = 15;
 
 enum class Path : uint8_t {
   kBuffered,

@@ -35,6 +35,8 @@ inline bool carries_data(uint32_t flags) { return is_read(flags) || is_write(fla
 inline bool is_flush(uint32_t flags, uint64_t bytes) {
   return op(flags) == kFlush || (bytes == 0 && is_write(flags) && (flags & kPreflush) != 0);
 }
+// The file system gives sectors back: of an unlinked or shortened file, say.
+inline bool is_discard(uint32_t flags) { return op(flags) == kDiscard || op(flags) == kSecureErase; }
 
 std::string_view op_name(uint32_t flags);
 void append_flag_names(uint32_t flags, std::vector<std::string_view>& names);

@@ -35,6 +35,8 @@ Cause cause_of_read(const wire_bio_part& bio, const wire_request* owner, const F
 Cause cause_of(const wire_bio_part& bio, const wire_request* owner, const FileState* file) {
   if (blk::is_flush(bio.op_flags, bio.bytes)) return Cause::kFlush;
   if ((bio.flags & WIRE_BIO_SWAP) != 0) return Cause::kSwap;
+  if (blk::is_discard(bio.op_flags)) return Cause::kDiscard;
+  if (blk::op(bio.op_flags) == blk::kWriteZeroes) return Cause::kWriteZeroes;
   if (!blk::carries_data(bio.op_flags)) return Cause::kUnknown;
   if ((bio.flags & WIRE_BIO_USER) != 0) return Cause::kDirect;
   const bool device_pages = (bio.flags & WIRE_BIO_METADATA) != 0 && !is_own_data(bio, file);
