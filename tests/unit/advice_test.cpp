@@ -212,6 +212,34 @@ TEST_F(Advice, a_buffer_at_the_start_of_a_page_is_nobodys_stream) {
   EXPECT_TRUE(advice().empty());
 }
 
+TEST_F(Advice, a_request_that_gives_the_place_is_of_no_stream) {
+  for (uint64_t i = 0; i < 100; i++) {
+    Request r = write(i * 8192, 4096);
+    r.op = "pwrite64";
+    r.buffer = 0x55550000a2c0;
+    tell(r);
+  }
+  EXPECT_TRUE(advice().empty());
+}
+
+TEST_F(Advice, what_is_written_on_from_where_it_was_read_is_copied_by_no_stream) {
+  for (uint64_t i = 0; i < 100; i++) {
+    Request r = read(i * 4096, 4096);
+    r.buffer = 0x55550000a2c0;
+    tell(r);
+    Flow flow;
+    flow.from = r.id;
+    flow.bytes = 4096;
+    flow.cpu_copies = 2;
+    flow.mode_switches = 4;
+    flow.advice = "sendfile";
+    flow.from_file = 1;
+    flow.to_file = 2;
+    ASSERT_TRUE(advisor.flow(flow));
+  }
+  only("relay");
+}
+
 TEST_F(Advice, readahead_that_nobody_used_is_told_by_file) {
   Request r = read(0, 4096);
   r.readahead_bytes = 4 * kMiB;

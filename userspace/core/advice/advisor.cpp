@@ -34,6 +34,7 @@ Status Advisor::request(const Request& request) {
 }
 
 Status Advisor::flow(const Flow& flow) {
+  facts_.add(flow);
   const std::pair key{flow.from_file, flow.to_file};
   const auto known = relays_.find(key);
   if (known == relays_.end() && relays_.size() >= kRelays) return {};

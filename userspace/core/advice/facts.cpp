@@ -39,10 +39,15 @@ bool is_access(const Request& request) {
          request.submit != Submit::kPageFault;
 }
 
+// The C library's streams call these and no other; nobody's stream gives the place in the file.
+bool is_of_streams(const Request& request) {
+  return request.submit == Submit::kSyscall && (request.op == "read" || request.op == "write");
+}
+
 // Buffers and places, from one access to the next.
 void follow(AccessFacts& facts, const Request& request, uint64_t bytes) {
   const bool same_buffer = request.buffer != 0 && request.buffer == facts.buffer;
-  if (same_buffer && request.requested == kPage && request.buffer % kPage != 0) {
+  if (same_buffer && request.requested == kPage && request.buffer % kPage != 0 && is_of_streams(request)) {
     ++facts.streamed;
     facts.streamed_bytes += bytes;
     facts.streams.add(request.id);
@@ -77,6 +82,21 @@ Count own_copies(const Request& request) {
 
 void Facts::add(const File& file) {
   if (names_.size() < kFiles) names_[file.id] = {file.path, file.kind};
+}
+
+void Facts::add(const Flow& flow) {
+  const auto relayed = [this](uint32_t file) -> Relayed* {
+    const auto known = relayed_.find(file);
+    if (known != relayed_.end()) return &known->second;
+    return relayed_.size() < kFiles ? &relayed_[file] : nullptr;
+  };
+  if (Relayed* from = relayed(flow.from_file)) from->read_bytes += flow.bytes;
+  if (Relayed* to = relayed(flow.to_file)) to->written_bytes += flow.bytes;
+}
+
+Relayed Facts::relayed(uint32_t file) const {
+  const auto known = relayed_.find(file);
+  return known != relayed_.end() ? known->second : Relayed{};
 }
 
 std::string Facts::name(uint32_t file) const {

@@ -84,6 +84,11 @@ struct ReadaheadFacts {
   Proof proof;
 };
 
+// Of one file: what was written on from the memory that it had been read into, and what came so.
+struct Relayed {
+  uint64_t read_bytes = 0, written_bytes = 0;
+};
+
 // Bounded: of files beyond the limit nothing is known, so nothing is advised.
 class Facts {
  public:
@@ -91,12 +96,14 @@ class Facts {
 
   void add(const Request& request);
   void add(const File& file);
+  void add(const Flow& flow);
 
   const std::vector<std::pair<Key, FileFacts>>& files() const { return files_; }
   const ZeroCopyFacts& zero_copy() const { return zero_copy_; }
   const std::map<uint32_t, ReadaheadFacts>& readahead() const { return readahead_; }  // by file
   uint64_t stdio_bytes() const { return stdio_bytes_; }  // copied between streams and their callers
   const Proof& stdio_proof() const { return stdio_proof_; }
+  Relayed relayed(uint32_t file) const;
   // Raw bytes; "file 7" if it has no name.
   std::string name(uint32_t file) const;
   FileKind kind(uint32_t file) const;
@@ -128,6 +135,7 @@ class Facts {
   std::unordered_map<uint32_t, Named> names_;
   ZeroCopyFacts zero_copy_;
   std::map<uint32_t, ReadaheadFacts> readahead_;
+  std::unordered_map<uint32_t, Relayed> relayed_;
   uint64_t stdio_bytes_ = 0;
   Proof stdio_proof_;
 };

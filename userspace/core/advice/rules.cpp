@@ -121,10 +121,13 @@ void sync_storm(const std::string& name, const SyncFacts& f, Entries& out) {
 }
 
 // Streams of glibc, and of Python, take st_blksize bytes (4096) at a time into memory from malloc, which never begins
-// a page. The trace cannot show the copy from there: it is advised of, not counted.
-void probable_stream(const std::string& name, const AccessFacts& f, const char* verb, Entries& out) {
+// a page. The trace cannot show the copy from there: it is advised of, not counted. What goes on from the very memory
+// that it was read into is not copied in between.
+void probable_stream(const std::string& name, const AccessFacts& f, uint64_t relayed_bytes, const char* verb,
+                     Entries& out) {
   constexpr uint64_t kMany = 64;
   if (f.streamed < kMany || !at_least(f.streamed, 75, f.requests)) return;
+  if (at_least(relayed_bytes, 50, f.streamed_bytes)) return;
   AdviceEntry one = entry("stdio-buffering",
                           fmt::format("{} {} of 4096 bytes with one buffer look like a buffered stream: {} of {} are "
                                       "probably copied once more in user space (inferred; not in the ledger)",
@@ -168,8 +171,9 @@ void advise_on_file(const Facts& facts, Facts::Key key, const FileFacts& file, E
     direct_in_vain(name, file.writes, "writes", out);
     sync_storm(name, file.syncs, out);
     if (facts.stdio_bytes() == 0) {
-      probable_stream(name, file.reads, "reads", out);
-      probable_stream(name, file.writes, "writes", out);
+      const Relayed relayed = facts.relayed(key.second);
+      probable_stream(name, file.reads, relayed.read_bytes, "reads", out);
+      probable_stream(name, file.writes, relayed.written_bytes, "writes", out);
     }
   }
 }
