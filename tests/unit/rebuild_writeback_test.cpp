@@ -54,6 +54,29 @@ TEST(RebuildWriteback, buffered_write_outlives_its_syscall) {
   EXPECT_EQ(story.counters().writeback_bytes, 4 * kPage);
 }
 
+// pwrite(2), "BUGS": with O_APPEND the data goes to the end of the file, whatever the offset.
+TEST(RebuildWriteback, what_is_appended_dirties_nothing_where_it_pretended_to_go) {
+  constexpr uint32_t kOAppend = 0x400, kRwfAppend = 0x10, kRwfNoAppend = 0x20;
+  constexpr uint16_t kUringWrite = WIRE_OP_URING + 23;
+  Story story;
+  const auto file = story.file("/data/log");
+  for (int i = 0; i < 2; i++)  // the second one is like the first
+    story.call(WIRE_OP_PWRITE64, file).at(0, kPage).flags(kOAppend).returns(kPage);
+  story.call(WIRE_OP_PWRITEV2, file).at(0, kPage).called_with(kRwfAppend).returns(kPage);
+  story.call(kUringWrite, file).at(0, kPage).flags(kOAppend).submitted_by({}, WIRE_RUN_POLLER).returns(kPage);
+  story.call(WIRE_OP_PWRITEV2, file).at(0, kPage).flags(kOAppend).called_with(kRwfNoAppend).returns(kPage);
+  story.call(WIRE_OP_WRITE, file).at(4 * kPage, kPage).flags(kOAppend).returns(kPage);
+  const Ledger& ledger = story.told();
+  for (uint64_t seq = 1; seq <= 4; seq++) {
+    EXPECT_FALSE(ledger.request_of(seq).offset) << seq;
+    EXPECT_EQ(ledger.request_of(seq).cpu_copy_bytes, kPage) << seq;
+  }
+  EXPECT_EQ(ledger.request_of(5).offset, 0u);
+  EXPECT_EQ(ledger.request_of(6).offset, 4 * kPage);
+  EXPECT_EQ(story.counters().absorbed_bytes, 0u);
+  EXPECT_EQ(story.counters().pending_bytes, 2 * kPage) << "where the others are is not known";
+}
+
 TEST(RebuildWriteback, says_why_it_was_written_just_then) {
   const std::pair<uint32_t, const char*> kReasons[] = {
       {WIRE_WRITEBACK_UNKNOWN, "written back by the kernel"},

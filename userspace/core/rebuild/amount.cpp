@@ -5,6 +5,21 @@
 #include "core/rebuild/state.hpp"
 
 namespace iohops {
+namespace {
+
+constexpr uint32_t kOAppend = 0x400;  // on every architecture with BTF but MIPS and the like
+constexpr uint32_t kRwfAppend = 0x10, kRwfNoAppend = 0x20;  // linux/fs.h
+
+}  // namespace
+
+bool appends_elsewhere(const wire_request& request) {
+  if (family(request.op) != OpFamily::kWrite || is_message(request.op)) return false;
+  // Where these went the position tells that they left.
+  if (request.op == WIRE_OP_WRITE || request.op == WIRE_OP_WRITEV) return false;
+  const bool has_rwf = request.op == WIRE_OP_PWRITEV2 || is_ringed(request.op);
+  const uint32_t rwf = has_rwf ? request.call_flags : 0;
+  return (rwf & kRwfAppend) != 0 || ((request.open_flags & kOAppend) != 0 && (rwf & kRwfNoAppend) == 0);
+}
 
 ByteRange asked_range(const wire_request& request, uint32_t page_size) {
   const uint64_t begin = request.offset == WIRE_UNKNOWN ? 0 : request.offset;

@@ -104,6 +104,8 @@ inline ByteRange overlap(ByteRange a, ByteRange b) {
 }
 inline uint64_t length(ByteRange range) { return range.end - range.begin; }
 
+// A write that names a place and goes to the end of the file all the same (O_APPEND, RWF_APPEND).
+bool appends_elsewhere(const wire_request& request);
 // The part of a file that a request asked for, [offset, offset + what it got); empty if unknown.
 ByteRange asked_range(const wire_request& request, uint32_t page_size);
 

@@ -345,12 +345,17 @@ Status on_request_held(RebuildState& s, const wire_request_detail& record, Reque
 Status on_request(RebuildState& s, Record record) {
   const auto* request = view<wire_request>(record);
   const bool detailed = (request->flags & WIRE_REQUEST_DETAIL) != 0;
-  if (is_ringed(request->op)) return on_ring_request(s, prefix<wire_request_detail>(record));
+  const bool misplaced = appends_elsewhere(*request);
+  if (is_ringed(request->op)) {
+    auto ringed = prefix<wire_request_detail>(record);
+    if (misplaced) ringed.request.offset = WIRE_UNKNOWN;
+    return on_ring_request(s, ringed);
+  }
   const wire_owner owner{request->tgid, request->tid, request->start_ns};
   // The calls that submit are remembered: their requests name them.
   const bool submits = family(request->op) == OpFamily::kRing;
   const bool alone = !detailed && !submits && (s.open.live() == 0 || s.open.find(owner) == nullptr);
-  if (alone && request->start_ns >= s.gap_ns) {
+  if (alone && !misplaced && request->start_ns >= s.gap_ns) {
     const FileState* file = s.names.find_file(request->file);
     Repeat* repeat = file != nullptr ? s.repeats.find({*request, *file}, *request) : nullptr;
     if (repeat != nullptr) return hand_out_repeat(s, *repeat, *request, *file);
@@ -358,6 +363,7 @@ Status on_request(RebuildState& s, Record record) {
   wire_request_detail whole{};
   std::memcpy(&whole, record.data(),
               detailed ? std::min(record.size(), sizeof whole) : sizeof *request);
+  if (misplaced) whole.request.offset = WIRE_UNKNOWN;
   return alone ? on_request_alone(s, whole, {}) : on_request_held(s, whole, {});
 }
 
