@@ -359,6 +359,25 @@ TEST(RebuildBlock, what_is_no_file_data_has_its_cause) {
   EXPECT_EQ(ledger.request_of(1).dma_bytes, 3 * kPage) << "what discards or zeroes carries no data";
 }
 
+// Where interrupts are hidden: a traced bio is freed unseen, and its address is next that of somebody else's.
+TEST(RebuildBlock, a_write_is_not_the_completion_of_a_read) {
+  Story story;
+  const auto file = story.file("/data/a");
+  auto read = story.call(WIRE_OP_PREAD64, file).at(0, kPage);
+  Bio bio = read.adds(0, 1).reads(0, 1);
+  bio.part.bytes = 200 * kPage;  // as large as the other's
+  story.completes({bio}, {.op_flags = blk::kWrite});
+  read.returns(kPage);
+  story.pass(10'000'000'000);
+  const Ledger& ledger = story.told();
+  const Request& r = ledger.request_of(1);
+  EXPECT_EQ(r.dma_bytes, 0u);
+  EXPECT_FALSE(r.complete) << "when its own bytes came is not known";
+  EXPECT_TRUE(ledger.transfers.empty());
+  ASSERT_EQ(ledger.losses.size(), 1u);
+  EXPECT_EQ(ledger.losses[0].cause, "completion_missed");
+}
+
 TEST(RebuildBlock, flags_of_a_block_request_are_named) {
   Story story;
   const auto file = story.file("/data/a");

@@ -247,9 +247,25 @@ Status emit_transfer(RebuildState& s, const PendingTransfer& transfer) {
   return s.sink.transfer(out);
 }
 
+// A read that completes what was queued as a write, or the other way round: the completion of the bio was missed, and
+// its address has become that of a bio that nobody told of.
+bool is_stale(const wire_bio_part& bio, const wire_transfer& record) {
+  const bool both = blk::carries_data(bio.op_flags) && blk::carries_data(record.op_flags);
+  return both && blk::is_read(bio.op_flags) != blk::is_read(record.op_flags);
+}
+
+// The bytes are somebody else's; the request that queued the bio is not known to be whole.
+Status give_up_stale(RebuildState& s, TransferPart& part) {
+  part.bio.owner = {};
+  part.bio.flags |= WIRE_BIO_PERHAPS;
+  expect_stuck(s, s.now_ns);
+  return s.sink.loss({s.since_start(s.now_ns), loss_name(WIRE_LOSS_COMPLETION), 1});
+}
+
 // Finds the owner of a part, and counts the bio as completed for it.
 Status attribute_part(RebuildState& s, uint32_t slot, uint32_t index) {
   TransferPart& part = s.transfers[slot].parts[index];
+  if (is_stale(part.bio, s.transfers[slot].record)) return give_up_stale(s, part);
   if (part.bio.dev != 0 && part.bio.file != 0 && part.bio.dev != part.bio.origin_dev)
     s.commits.device_of[part.bio.dev] = part.bio.origin_dev;
   if (part.above.transfer != 0) {

@@ -56,11 +56,7 @@ Status on_loss(RebuildState& s, const wire_loss_record& record) {
   if (record.count == 0) return {};
   const uint64_t now = record.header.time_ns;
   if (hits_requests(record.cause)) s.gap_ns = std::max(s.gap_ns, now);
-  if (hits_bios(record.cause)) {
-    s.stuck_before_ns = now;
-    s.stuck_until_ns = std::min(s.stuck_until_ns, now + kLostBioWaitNs);
-    s.deadline_ns = std::min(s.deadline_ns, s.stuck_until_ns);
-  }
+  if (hits_bios(record.cause)) expect_stuck(s, now);
   return s.sink.loss({s.since_start(now), loss_name(record.cause), record.count});
 }
 

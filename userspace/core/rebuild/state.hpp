@@ -227,6 +227,12 @@ void add_hop(HeldRequest& held, const Hop& hop);
 void add_device_hops(const RebuildState& s, HeldRequest& held, const PendingTransfer& transfer,
                      const TransferPart& part, Cause cause, uint64_t bytes);
 Status on_transfer(RebuildState& s, const wire_transfer& record);
+// A bio was lost: who waits for one goes out as it is, after a while.
+inline void expect_stuck(RebuildState& s, uint64_t now_ns) {
+  s.stuck_before_ns = now_ns;
+  s.stuck_until_ns = std::min(s.stuck_until_ns, now_ns + kLostBioWaitNs);
+  s.deadline_ns = std::min(s.deadline_ns, s.stuck_until_ns);
+}
 // The owner of the part has ended, or will never: what the device did for it is known now.
 void resolve_part(RebuildState& s, PartRef ref, HeldRequest* held);
 Status release_if_resolved(RebuildState& s, uint32_t slot);
