@@ -160,6 +160,10 @@ TEST_F(Advice, direct_requests_that_were_copied_or_refused_are_told) {
   fallen.direct = true;
   tell(fallen);
   EXPECT_EQ(only("direct-fallback").saves_bytes, 4096u);
+  Request hole = fallen;
+  hole.hops[0].evidence = Evidence::kInferred;
+  tell(hole);
+  EXPECT_EQ(only("direct-fallback").saves_bytes, 4096u) << "alignment makes no hole faster";
   Request refused = read(0, 100);
   refused.direct = true;
   refused.result = -22;

@@ -70,10 +70,42 @@ TEST(RebuildDirect, without_the_bio_hook_a_direct_request_claims_no_copy) {
 
 TEST(RebuildDirect, fallback_without_a_trace_is_only_inferred) {
   Story story;
-  const auto file = story.file("/data/a");
+  FileSpec btrfs;
+  btrfs.magic = 0x9123683e;
+  const auto file = story.file("/data/a", btrfs);
   story.call(WIRE_OP_PREAD64, file).at(0, kPage).flags(kODirect).returns(kPage);
   const Request& r = story.told().request_of(1);
   EXPECT_EQ(r.path, Path::kBuffered);
+  EXPECT_EQ(r.hops.at(0).evidence, Evidence::kInferred);
+}
+
+TEST(RebuildDirect, what_is_read_of_a_hole_is_copied_by_nobody) {
+  Story story;
+  const auto file = story.file("/data/sparse");
+  story.call(WIRE_OP_PREAD64, file).at(0, k64K).flags(kODirect).returns(k64K);
+  auto half = story.call(WIRE_OP_PREAD64, file).at(0, k64K).flags(kODirect);
+  story.completes({half.reads_directly(k64K / 2)});
+  half.returns(k64K);
+  for (uint64_t seq = 1; seq <= 2; seq++) {
+    const Request& r = story.told().request_of(seq);
+    EXPECT_EQ(r.path, Path::kDirect);
+    EXPECT_EQ(r.cache, CacheOutcome::kBypass);
+    EXPECT_EQ(r.cpu_copies, 0u);
+  }
+}
+
+// Of ext4 these are files with a journal for their data, inline data, verity.
+TEST(RebuildDirect, a_file_that_was_seen_to_fall_back_does_so_without_a_trace) {
+  Story story;
+  const auto file = story.file("/data/a");
+  auto cold = story.call(WIRE_OP_PREAD64, file).at(0, k64K).flags(kODirect);
+  cold.adds(0, 16);
+  story.completes({cold.reads(0, 16)});
+  cold.returns(k64K);
+  story.call(WIRE_OP_PREAD64, file).at(0, k64K).flags(kODirect).returns(k64K);
+  const Request& r = story.told().request_of(2);
+  EXPECT_EQ(r.path, Path::kBuffered);
+  EXPECT_EQ(r.cpu_copy_bytes, k64K);
   EXPECT_EQ(r.hops.at(0).evidence, Evidence::kInferred);
 }
 

@@ -67,6 +67,13 @@ void follow(AccessFacts& facts, const Request& request, uint64_t bytes) {
   facts.next = *request.offset + bytes;
 }
 
+// Of a direct read that nobody saw go through the page cache: it may be zeros of a hole, which nobody copies.
+bool surely_copied(const Request& request) {
+  return std::any_of(request.hops.begin(), request.hops.end(), [](const Hop& hop) {
+    return hop.kind == HopKind::kCpuCopy && hop.transfer == 0 && hop.evidence != Evidence::kInferred;
+  });
+}
+
 // The program can do nothing about those that the driver of a stacked device makes.
 Count own_copies(const Request& request) {
   Count own{request.cpu_copies, request.cpu_copy_bytes};
@@ -143,7 +150,7 @@ void Facts::add_access(AccessFacts& facts, const Request& request) {
   if (request.off_cpu_ns > 0) facts.wait_ns += waited(request);
   if (facts.requests <= Proof::kMost) facts.first.add(request.id);  // a line of memory less to look at
   if (request.miss_bytes > 0) facts.missed.add(request.id);
-  if (request.direct && request.path != Path::kDirect && copies.bytes > 0) {
+  if (request.direct && request.path != Path::kDirect && surely_copied(request)) {
     ++facts.fallbacks;
     facts.fallback_bytes += copies.bytes;
     facts.fallen_back.add(request.id);

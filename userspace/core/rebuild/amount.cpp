@@ -48,7 +48,7 @@ bool is_direct(const RebuildState& s, const wire_request& request, const FileSta
 }
 
 Fallback direct_fallback(const RebuildState& s, const wire_request_detail& record,
-                         const CacheVerdict& verdict) {
+                         const CacheVerdict& verdict, const FileState& file) {
   const uint64_t moved = moved_bytes(record);
   if (record.direct_bytes >= moved) return {};
   const bool write = family(record.request.op) == OpFamily::kWrite;
@@ -56,6 +56,8 @@ Fallback direct_fallback(const RebuildState& s, const wire_request_detail& recor
       verdict.added || record.dirtied_bytes > 0 || (write && record.bios > record.direct_bios);
   if (!s.context.sees_bios) return seen ? Fallback{moved, Evidence::kInferred} : Fallback{};
   // Nothing seen: a cached page was used, or a hole was filled with zeros, which is no copy.
+  const bool by_function = (record.request.flags & WIRE_REQUEST_COPY_MISSED) != 0;
+  if (!seen && !write && !by_function && direct_read_was_a_hole(file.magic, file.falls_back)) return {};
   return {moved - record.direct_bytes, seen ? Evidence::kDerived : Evidence::kInferred};
 }
 

@@ -136,7 +136,7 @@ struct Fallback {
   Evidence evidence = Evidence::kDerived;
 };
 Fallback direct_fallback(const RebuildState& s, const wire_request_detail& record,
-                         const CacheVerdict& verdict);
+                         const CacheVerdict& verdict, const FileState& file);
 
 // message.cpp
 // The copy of a message, which can be less than it moved: zero copy (whose hops it adds), discarded.

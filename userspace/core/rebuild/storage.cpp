@@ -155,6 +155,11 @@ std::string socket_name(uint32_t rdev) {
 
 bool is_shared_memory(uint32_t magic) { return magic == 0x01021994 || magic == 0x858458f6; }
 
+bool direct_read_was_a_hole(uint32_t magic, bool falls_back) {
+  if (magic == 0x58465342) return true;    // xfs: only writes fall back (xfs_file_dio_write)
+  return magic == 0xef53 && !falls_back;  // ext4: of the same files always (ext4_should_use_dio: journalled data, ...)
+}
+
 bool can_share_extents(uint32_t magic) {
   constexpr uint32_t kMagics[] = {
       0x9123683e,  // btrfs

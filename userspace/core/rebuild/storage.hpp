@@ -43,6 +43,9 @@ struct SocketFacts {
 };
 std::string socket_name(uint32_t rdev);  // "tcp", "udp", "unix_stream", ...; empty: not known
 bool is_shared_memory(uint32_t magic);   // tmpfs, ramfs: its pages can be handed on like page cache
+// A direct read for which nobody saw the page cache used met a hole, or what is allocated and not written: zeros, not
+// copied. `falls_back`: the file was seen to go through the page cache all the same.
+bool direct_read_was_a_hole(uint32_t magic, bool falls_back);
 bool can_share_extents(uint32_t magic);  // copy_file_range may copy nothing (reflink)
 
 // The CPU copy of a read (`write` false) or write of `storage`; nothing is copied if from == to.

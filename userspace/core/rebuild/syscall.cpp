@@ -180,7 +180,7 @@ void fill_transfer_of_data(RebuildState& s, const wire_request_detail& record,
   const bool direct = is_direct(s, request, file);
   if (direct) {
     Fallback fallback;
-    if (file->storage == Storage::kPageCache) fallback = direct_fallback(s, record, verdict);
+    if (file->storage == Storage::kPageCache) fallback = direct_fallback(s, record, verdict, *file);
     copy = {fallback.bytes, fallback.evidence};
   }
   if (is_message(request.op)) copy = message_copy(s, record, *file, copy);
@@ -335,6 +335,7 @@ Status on_request_held(RebuildState& s, const wire_request_detail& record, Reque
   FileState* file = s.names.find_file(request.file);
   held.readahead_of = use_readahead(s, request, file);
   held.cache = judge_cache(s, record, held, file);
+  if (is_direct(s, request, file) && direct_fallback(s, record, held.cache, *file).bytes > 0) file->falls_back = true;
   note_sync(s, record, held.id, file);
   note_relay(s, request, moved_bytes(record), held.id, file);
   if (Status status = note_write(s, record, held.id, held.cache, file); !status) return status;

@@ -186,7 +186,7 @@ Status note_write(RebuildState& s, const wire_request_detail& record, RequestId 
   }
   if (family(request.op) != OpFamily::kWrite || request.offset == WIRE_UNKNOWN) return {};
   uint64_t bytes = moved_bytes(record);
-  if (is_direct(s, request, file)) bytes = direct_fallback(s, record, verdict).bytes;
+  if (is_direct(s, request, file)) bytes = direct_fallback(s, record, verdict, *file).bytes;
   ByteRange range = asked_range(request, s.context.page_size);
   if (bytes == 0 || length(range) < bytes) return {};
   range.begin = range.end - bytes;  // what fell back is the tail
