@@ -148,6 +148,37 @@ TEST_F(Advice, a_large_file_that_is_read_once_could_go_past_the_cache) {
   EXPECT_EQ(only("cold-streaming").saves_bytes, 128 * kMiB);
 }
 
+TEST_F(Advice, a_stream_past_the_page_cache_is_what_was_advised) {
+  for (uint64_t i = 0; i < 128; i++) {
+    Request r = read(i * kMiB, kMiB);
+    r.direct = true;
+    r.path = Path::kDirect;
+    r.dma_bytes = kMiB;
+    r.hops.clear();
+    r.cpu_copies = r.cpu_copy_bytes = 0;
+    tell(r);
+  }
+  EXPECT_TRUE(advice().empty());
+}
+
+// It is handed out when the device has finished, after the reads that came behind it and hit.
+TEST_F(Advice, a_read_that_is_told_late_is_in_sequence_all_the_same) {
+  std::vector<Request> late;
+  for (uint64_t i = 0; i < 128; i++) {
+    Request r = read(i * kMiB, kMiB);
+    if (i % 4 == 1) {
+      r.dma_bytes = 4 * kMiB;
+      late.push_back(r);
+    } else {
+      tell(r);
+    }
+    if (i % 4 != 3) continue;
+    tell(late.back());
+    late.clear();
+  }
+  EXPECT_EQ(only("cold-streaming").saves_bytes, 128 * kMiB);
+}
+
 TEST_F(Advice, pages_that_are_read_again_and_again_could_be_mapped) {
   for (uint64_t i = 0; i < 20'000; i++) tell(read((i * 7919 % 257) * 4096, 4096));
   const AdviceEntry entry = only("hot-rereads");

@@ -44,6 +44,34 @@ bool is_of_streams(const Request& request) {
   return request.submit == Submit::kSyscall && (request.op == "read" || request.op == "write");
 }
 
+bool take(Places& places, uint64_t place) {
+  const auto found = std::find(places.at.begin(), places.at.end(), place);
+  if (found == places.at.end()) return false;
+  *found = UINT64_MAX;
+  return true;
+}
+
+void add(Places& places, uint64_t place) { places.at[places.added++ % places.at.size()] = place; }
+
+// Whether it begins where an earlier one ended. One that a device worked for is told after others that came later:
+// it fills the gap that they left.
+bool continues(AccessFacts& facts, uint64_t begin, uint64_t end) {
+  if (begin == facts.next) {
+    ++facts.sequential;
+    facts.next = end;
+    return true;
+  }
+  const bool follows = take(facts.ends, begin);
+  if (!follows) add(facts.begins, begin);
+  const bool precedes = take(facts.begins, end);
+  facts.sequential += follows;
+  facts.sequential += precedes;
+  if (precedes) return follows;
+  add(facts.ends, facts.next);
+  facts.next = end;
+  return follows;
+}
+
 // Buffers and places, from one access to the next.
 void follow(AccessFacts& facts, const Request& request, uint64_t bytes) {
   const bool same_buffer = request.buffer != 0 && request.buffer == facts.buffer;
@@ -56,15 +84,11 @@ void follow(AccessFacts& facts, const Request& request, uint64_t bytes) {
   if (!request.offset) return;
   facts.lowest = std::min(facts.lowest, *request.offset);
   facts.highest = std::max(facts.highest, *request.offset + bytes);
-  if (*request.offset == facts.next) {
-    ++facts.sequential;
-    if (request.requested.value_or(kPage) < kPage) {
-      ++facts.small;
-      facts.small_bytes += bytes;
-      facts.small_ones.add(request.id);
-    }
-  }
-  facts.next = *request.offset + bytes;
+  if (!continues(facts, *request.offset, *request.offset + bytes)) return;
+  if (request.requested.value_or(kPage) >= kPage) return;
+  ++facts.small;
+  facts.small_bytes += bytes;
+  facts.small_ones.add(request.id);
 }
 
 // Of a direct read that nobody saw go through the page cache: it may be zeros of a hole, which nobody copies.

@@ -28,6 +28,12 @@ struct Proof {
   }
 };
 
+// The last few places of some kind; UINT64_MAX: none.
+struct Places {
+  std::array<uint64_t, 4> at{UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+  uint32_t added = 0;
+};
+
 // Reads of one file by one process, or its writes.
 struct AccessFacts {
   uint64_t requests = 0;
@@ -46,6 +52,7 @@ struct AccessFacts {
   uint64_t lowest = UINT64_MAX;  // of the file, bytes
   uint64_t highest = 0;
   uint64_t next = UINT64_MAX;  // where the last one ended
+  Places ends, begins;         // where others ended, or began, that nothing follows or precedes yet
   uint64_t fallbacks = 0;      // O_DIRECT, and copied all the same
   uint64_t fallback_bytes = 0;
   uint64_t refused = 0;        // O_DIRECT, and EINVAL

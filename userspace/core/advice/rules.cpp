@@ -63,6 +63,7 @@ void streaming(const std::string& name, const AccessFacts& f, Entries& out) {
   if (f.bytes < 64 * kMiB || f.highest <= f.lowest || !at_least(f.sequential, 90, f.requests)) return;
   const bool once = f.bytes <= (f.highest - f.lowest) + (f.highest - f.lowest) / 10;
   if (!once || !at_least(f.device_bytes, 90, f.bytes)) return;
+  if (!at_least(f.copied_bytes, 90, f.bytes)) return;  // most of it came past the page cache
   AdviceEntry one = entry(
       "cold-streaming", fmt::format("{} of {} came from the device once, through the page cache", in_units(f.bytes), name),
       "O_DIRECT reads without the copy and leaves the cache to others; buffer, offset and size must be multiples of the "
