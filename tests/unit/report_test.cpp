@@ -411,6 +411,17 @@ TEST_F(Report, a_wait_that_was_not_recorded_is_no_cpu_time) {
   EXPECT_TRUE(says("on CPU 6.0 us (60.0 %)   unexplained wait 4.0 us (40.0 %)"));
 }
 
+TEST_F(Report, a_request_that_was_still_running_is_no_cpu_time) {
+  start();
+  Request r = request(1, "poll", 1, 0, 10'000);
+  r.ended = "open";
+  r.complete = false;
+  ASSERT_TRUE(report->request(r));
+  finish();
+  EXPECT_TRUE(says("not ended 10 us (100.0 %)"));
+  EXPECT_FALSE(says("on CPU"));
+}
+
 TEST_F(Report, references_and_mappings_are_no_copies) {
   start();
   Request r = request(1, "page_fault", 1, 0, 2'000);

@@ -42,6 +42,15 @@ TEST(Summarizer, a_hit_is_one_copy_and_no_dma) {
   EXPECT_EQ(summary.duration_ns, 1'000'850U);  // nobody told better
 }
 
+TEST(Summarizer, of_a_request_that_did_not_end_nobody_knows_how_long_it_ran) {
+  Request poll = cached_read();
+  poll.op = "poll";
+  poll.ended = "open";
+  Summarizer summarizer;
+  ASSERT_TRUE(summarizer.request(poll));
+  EXPECT_EQ(summarizer.take().on_cpu_ns, 0U);
+}
+
 TEST(Summarizer, dma_is_counted_at_the_transfer_and_not_again_at_the_requests_hop) {
   Summarizer summarizer;
   ASSERT_TRUE(summarizer.transfer(missed_read_transfer()));

@@ -193,7 +193,7 @@ Status Summarizer::request(const Request& request) {
   summary_.voluntary_switches += request.voluntary_switches;
   summary_.involuntary_switches += request.involuntary_switches;
   summary_.readahead_bytes += request.readahead_bytes;
-  if (request.duration_ns > request.off_cpu_ns) {
+  if (request.time_known() && request.duration_ns > request.off_cpu_ns) {
     summary_.on_cpu_ns += request.duration_ns - request.off_cpu_ns;
   }
   for (const Hop& hop : request.hops) add_hop(hop);

@@ -125,6 +125,7 @@ void ReportLedger::keep_if_slow(const Request& request) {
   slow.off_cpu_ns = request.off_cpu_ns;
   slow.cache = request.cache;
   slow.complete = request.complete;
+  slow.time_known = request.time_known();
   std::array<uint64_t, kWaitReasons> waits{};
   for (const Hop& hop : request.hops)
     if (hop.kind == HopKind::kWait && hop.end_ns > hop.at_ns)

@@ -30,6 +30,7 @@ struct SlowRequest {
   uint64_t off_cpu_ns = 0;
   CacheOutcome cache = CacheOutcome::kNone;
   bool complete = true;
+  bool time_known = true;  // off_cpu_ns is all that it slept
   std::optional<WaitReason> longest_wait;
   uint64_t longest_wait_ns = 0;  // all waits of that reason
 };

@@ -229,6 +229,9 @@ void ReportPage::time() {
   }
   // Off the CPU, but the stretch was not recorded: it must not look like CPU time.
   if (all.off_cpu_ns > explained) add("unexplained wait", all.off_cpu_ns - explained);
+  // Neither is known of requests that were still running when the trace ended: most of them sleep.
+  const uint64_t known = summary_.on_cpu_ns + std::max(explained, all.off_cpu_ns);
+  if (all.duration_ns > known) add("not ended", all.duration_ns - known);
   out_ += '\n';
   line(Style::kBold, "WHERE THE TIME WENT   " + text::duration(all.duration_ns) + " in requests");
   flow(pieces, "  ");

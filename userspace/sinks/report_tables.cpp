@@ -31,7 +31,7 @@ std::string reason(const SlowRequest& slow) {
   if (slow.longest_wait)
     return text::words(name(*slow.longest_wait)) + " " + text::duration(slow.longest_wait_ns);
   if (slow.off_cpu_ns > 0) return "off CPU " + text::duration(slow.off_cpu_ns);
-  return "on CPU";
+  return slow.time_known ? "on CPU" : "not ended";
 }
 
 }  // namespace

@@ -173,6 +173,8 @@ struct Request {
   // Empty: it returned; "aborted": the thread ended inside it; "open": still running when the trace
   // ended; "lost": its own record is missing, only its device work or waits are known.
   std::string_view ended = {};
+  // Of one whose end was not seen nobody knows whether it slept since its last event.
+  bool time_known() const { return ended.empty() || ended == "aborted"; }
   // Of what it took out of the page cache: loaded ahead for these earlier requests, and not used since.
   std::vector<Share> readahead_of;
   uint64_t buffer = 0;       // user address of its data, 0: unknown, or several; live only, not in JSON
