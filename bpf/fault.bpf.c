@@ -4,8 +4,9 @@
  * software event opens a request, the page cache's tracepoints tell whether it is on a file, the thread's
  * next event closes it (see close_fault).
  *
- * A store to a page of a private mapping that is there to be read meets none of these: the kernel copies the
- * page (copy on write). It is told by the function that does it, or by the counters of the process's pages.
+ * A store to a page that is there to be read meets none of these. In a private mapping the kernel copies the page
+ * (copy on write): it is told by the function that does it, or by the counters of the process's pages. In a shared
+ * one by the same function, or where the page's folio becomes dirty (writeback.bpf.c).
  *
  * Not seen: faults on anonymous memory (dropped: no I/O), the exact end, faults of the kernel itself (a
  * read(2) into a private mapping). Before 6.12 there are no filemap tracepoints: only faults that add pages
@@ -142,16 +143,17 @@ int BPF_PROG(fault_map, struct address_space *mapping, unsigned long first, unsi
 	return 0;
 }
 
-/* The process got a page of its own for one of the file's. */
-static __always_inline void meet_copy(struct thread_state *state, const struct vma_facts *facts)
+/* The process may write to the page now: one of its own, if the mapping is private. */
+static __always_inline void meet_store(struct thread_state *state, const struct vma_facts *facts)
 {
-	if (!facts->alias || facts->shared)
+	if (!facts->alias)
 		return;
 	if (!state->file_fault)
 		state->file_fault = 1;
 	state->file = facts->alias;
 	state->offset = facts->offset & ~((1ULL << page_shift) - 1);
-	state->flags |= WIRE_REQUEST_PRIVATE | WIRE_REQUEST_COPIED;
+	if (!facts->shared)
+		state->flags |= WIRE_REQUEST_PRIVATE | WIRE_REQUEST_COPIED;
 	state->last_event_ns = bpf_ktime_get_ns();
 }
 
@@ -165,7 +167,7 @@ struct vm_fault {
 #define VM_FAULT_NO_COPY 0x0c73	  /* include/linux/mm_types.h: VM_FAULT_ERROR | VM_FAULT_RETRY */
 
 /* A store to a page that is mapped to be read. What is anonymous already (after a fork) is not the
- * file's; what is shared is not copied. It runs for such stores alone. */
+ * file's; what is shared becomes writable, and is not copied. It runs for such stores alone. */
 SEC("?fexit/do_wp_page")
 int BPF_PROG(fault_cow, struct vm_fault *fault, u32 result)
 {
@@ -186,7 +188,7 @@ int BPF_PROG(fault_cow, struct vm_fault *fault, u32 result)
 		return 0;
 	facts.address = fault->address;
 	read_vma(task, fault->vma, &facts);
-	meet_copy(state, &facts);
+	meet_store(state, &facts);
 	return 0;
 }
 
@@ -216,6 +218,6 @@ int BPF_PROG(fault_rss, void *mm, int member)
 	state->left_file = 0;
 	facts.address = state->buffer;
 	bpf_find_vma(task, state->buffer, read_vma, &facts, 0);
-	meet_copy(state, &facts);
+	meet_store(state, &facts);
 	return 0;
 }

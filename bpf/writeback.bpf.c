@@ -5,13 +5,18 @@
  * writeback_dirty_folio fires only when a folio goes from clean to dirty: it counts what a request
  * dirtied, it does not name all its writers.
  *
+ * A store to a page of a shared mapping that was there to be read makes its folio dirty, and nothing else is told of
+ * it. Where the folio is dirty already, only fault_cow sees the fault.
+ *
  * Why a flusher writes is known between its writeback_start and writeback_written. btrfs hands its bios to threads
  * of its own: there it is known by the inode.
  */
 #include "flusher.h"
 #include "light.h"
 
-static __always_inline int dirty(struct folio *folio, struct address_space *mapping)
+#define PF_MEMALLOC 0x800 /* include/linux/sched.h: it frees memory, of whatever file */
+
+static __always_inline int dirty(struct folio *folio, u64 index, struct address_space *mapping)
 {
 	struct task_struct *task = current_task();
 	struct thread_state *state = find_below(task);
@@ -23,22 +28,27 @@ static __always_inline int dirty(struct folio *folio, struct address_space *mapp
 		return 0;
 	touch(state);
 	state->dirtied_bytes += folio_pages(folio) << page_shift;
-	if (state->op == WIRE_OP_PAGE_FAULT)
-		state->last_event_ns = bpf_ktime_get_ns();
+	if (state->op != WIRE_OP_PAGE_FAULT)
+		return 0;
+	if (!state->file_fault && mapping && !(task_field(task, flags) & PF_MEMALLOC)) {
+		state->file = state->file_fault = name_inode(BPF_CORE_READ(mapping, host)); /* 0: of a device */
+		state->offset = index << page_shift;
+	}
+	state->last_event_ns = bpf_ktime_get_ns();
 	return 0;
 }
 
 SEC("?tp_btf/writeback_dirty_folio")
 int BPF_PROG(writeback_dirty, struct folio *folio, struct address_space *mapping)
 {
-	return dirty(folio, mapping);
+	return dirty(folio, folio->index, mapping);
 }
 
 /* Before 5.16 they are pages. */
 SEC("?tp_btf/writeback_dirty_page")
-int BPF_PROG(wb_dirty_page, struct page *page, struct address_space *mapping)
+int BPF_PROG(wb_dirty_page, struct page___pre_5_16 *page, struct address_space *mapping)
 {
-	return dirty((struct folio *)page, mapping);
+	return dirty((struct folio *)page, page->index, mapping);
 }
 
 static __always_inline int wait_for_writeback(void)

@@ -58,3 +58,16 @@ def test_a_store_to_a_page_that_was_mapped_to_be_read_copies_it_and_a_childs_sto
     equal({(r["pid"], r["write_fault"], r["cache"]) for r in faults}, {(oracle["pid"], True, "hit")},
           "stores of the parent to cached pages")
     equal(sorted(r["offset"] for r in faults), list(range(0, facts["own_bytes"], PAGE)), "the pages")
+
+
+def test_a_store_to_a_page_that_was_mapped_to_be_read_is_what_is_written_later():
+    trace, oracle, _ = traced("mmap_shared_rewrite")
+    within_kernel_count(trace, oracle)
+    size = oracle["facts"]["touched_pages"] * PAGE
+    stores = faults_on_file(trace)
+    equal({r["write_fault"] for r in stores}, {True}, "store faults")
+    equal(trace.copies(stores), {}, "CPU copies")
+    equal(sum(r["dirtied_bytes"] for r in stores), 2 * size, "made dirty by them")
+    ids = {r["id"] for r in stores}
+    written = sum(s["bytes"] for e in trace.effects for s in e["requests"] if s["request"] in ids)
+    equal(written, 2 * size, "written to the device for them")

@@ -101,12 +101,27 @@ void mmap_private_rewrite(Run& run) {
   run.facts["own_bytes"] = anonymous_bytes(map);
 }
 
+// A page that was mapped to be read becomes writable with the first store, and its folio dirty.
+void mmap_shared_rewrite(Run& run) {
+  const Options& o = run.options;
+  const int fd = open_filled(o, O_RDWR, Cache::kWarm);
+  char* map = map_file(o, fd, PROT_READ | PROT_WRITE, MAP_SHARED);
+  read_every_page(run, map);
+  run.start();
+  for (int round = 0; round < 2; ++round) {
+    store_to_every_page(o, map);
+    run.calls.msync(map, o.size, MS_SYNC);
+  }
+  run.stop();
+}
+
 }  // namespace
 
 const std::vector<Entry> kMappedModes = {
     {"mmap_cached", mmap_cached, "a load from every page of a mapping, all cached"},
     {"mmap_cold", mmap_cold, "the same, nothing cached"},
     {"mmap_private_write", mmap_private_write, "a store into every page of a private mapping"},
+    {"mmap_shared_rewrite", mmap_shared_rewrite, "after loads, two times a store into every page, msync"},
     {"mmap_private_rewrite", mmap_private_rewrite, "the same after loads, then again in a child"},
 };
 
