@@ -247,6 +247,18 @@ TEST_F(Advice, a_buffer_at_the_start_of_a_page_is_nobodys_stream) {
   EXPECT_TRUE(advice().empty());
 }
 
+TEST_F(Advice, a_copy_that_direct_requests_spare_is_no_reason_to_advise) {
+  Flow flow{{100, 1}, {100, 2}, kMiB, Evidence::kInferred, 0, 2, 4, "read-write", "copy_file_range", 1, 1};
+  ASSERT_TRUE(advisor.flow(flow));
+  EXPECT_TRUE(advice().empty());
+  flow.cpu_copies = 1;  // read directly, written through the page cache: as many as the advised call makes
+  ASSERT_TRUE(advisor.flow(flow));
+  EXPECT_TRUE(advice().empty());
+  flow.cpu_copies = 2;
+  for (int i = 0; i < 3; i++) ASSERT_TRUE(advisor.flow(flow));
+  EXPECT_EQ(only("relay").saves_bytes, 2 * kMiB);
+}
+
 TEST_F(Advice, a_request_that_gives_the_place_is_of_no_stream) {
   for (uint64_t i = 0; i < 100; i++) {
     Request r = write(i * 8192, 4096);
@@ -278,6 +290,10 @@ TEST_F(Advice, what_is_written_on_from_where_it_was_read_is_copied_by_no_stream)
 TEST_F(Advice, readahead_that_nobody_used_is_told_by_file) {
   Request r = read(0, 4096);
   r.readahead_bytes = 4 * kMiB;
+  tell(r);
+  EXPECT_TRUE(advice().empty()) << "of FUSE nobody knows who uses it";
+  r.id.seq = ++seq;
+  r.readahead_followed_bytes = 4 * kMiB;
   tell(r);
   only("unused-readahead");
   Request user = read(4096, 4096);

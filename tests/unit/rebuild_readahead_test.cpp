@@ -52,6 +52,32 @@ TEST(Readahead, what_is_loaded_again_had_been_thrown_out_unused) {
   EXPECT_EQ(story.counters().readahead_unused_bytes, 6 * kPage);
 }
 
+TEST(Readahead, of_sendfile_is_used_by_the_next_one) {
+  Story story;
+  const auto file = story.file("/data/a"), socket = story.file("socket:[7]", kSocket);
+  auto cold = story.call(WIRE_OP_SENDFILE, file).to(socket);
+  cold.at(0, kPage).adds(0, 8);
+  story.completes({cold.reads(0, 8)});
+  cold.returns(kPage);
+  story.call(WIRE_OP_SENDFILE, file).to(socket).at(kPage, 4 * kPage).returns(4 * kPage);
+  const Ledger& ledger = story.told();
+  EXPECT_EQ(ledger.request_of(1).readahead_followed_bytes, 7 * kPage);
+  ASSERT_EQ(ledger.request_of(2).readahead_of.size(), 1u);
+  EXPECT_EQ(ledger.request_of(2).readahead_of[0].bytes, 4 * kPage);
+  EXPECT_EQ(story.counters().readahead_unused_bytes, 3 * kPage);
+}
+
+TEST(Readahead, pages_that_a_fault_may_have_mapped_are_not_called_unused) {
+  Story story;
+  const auto file = story.file("/data/a");
+  cold_read(story, file, 0, kPage, 0, 32);
+  story.call(WIRE_OP_PAGE_FAULT, file).at(16 * kPage, kPage).maps(8, 23).returns(0);
+  const Ledger& ledger = story.told();
+  ASSERT_EQ(ledger.request_of(2).readahead_of.size(), 1u);
+  EXPECT_EQ(ledger.request_of(2).readahead_of[0].bytes, kPage);
+  EXPECT_EQ(story.counters().readahead_unused_bytes, 15 * kPage);
+}
+
 TEST(Readahead, of_another_file_is_not_used) {
   Story story;
   const auto file = story.file("/data/a"), other = story.file("/data/b");

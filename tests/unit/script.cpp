@@ -52,6 +52,12 @@ Call& Call::in(uint64_t buffer) {
   return *this;
 }
 
+Call& Call::maps(uint64_t first_page, uint64_t last_page) {
+  record_.map_first = first_page;
+  record_.map_last = last_page;
+  return *this;
+}
+
 Call& Call::copied(uint64_t bytes) {
   record_.copied_bytes = bytes;
   return *this;

@@ -76,6 +76,7 @@ class Call {
   Call& adds_of(const NamedFile& file, uint64_t first_page, uint64_t pages);
   Call& in(uint64_t buffer);  // user address of its data
   Call& dirties(uint64_t bytes);
+  Call& maps(uint64_t first_page, uint64_t last_page);  // a fault: what it considered around its own
   Call& copied(uint64_t bytes);  // as the hooks on copy functions report
   Call& copy_missed();           // one of them was seen at one end only
   Call& to(const NamedFile& file, uint64_t offset = WIRE_UNKNOWN);  // sendfile and its kin

@@ -49,16 +49,19 @@ void Advisor::relays(std::vector<AdviceEntry>& out) const {
     const FlowTotals& t = relay.totals;
     const Flow& flow = t.first;
     if (flow.advice.empty() || t.bytes < kWorthwhile) continue;
-    // Half of what both calls cost is left; of the copies none, or one where a file is the target.
+    // Half of what both calls cost is left; of the copies none, or one where a file is the target. Where O_DIRECT has
+    // spared them already, there is nothing to gain.
     const bool one_left = flow.advice == "copy_file_range";
+    const uint64_t saved = t.cpu_copies - (one_left ? std::min(t.cpu_copies, t.flows) : 0);
+    if (saved == 0) continue;
     AdviceEntry entry;
     entry.id = "relay";
     entry.title = fmt::format("{} read from {} are written on to {} from the same memory ({})", in_units(t.bytes),
                               facts_.name(flow.from_file), facts_.name(flow.to_file), name(flow.evidence));
     entry.how = how(flow);
     entry.evidence = relay.proof.list();
-    entry.saves_cpu_copies = one_left ? t.cpu_copies / 2 : t.cpu_copies;
-    entry.saves_bytes = one_left ? t.bytes : t.cpu_copies / std::max<uint64_t>(t.flows, 1) * t.bytes;
+    entry.saves_cpu_copies = saved;
+    entry.saves_bytes = saved / t.flows * t.bytes + saved % t.flows * (t.bytes / t.flows);
     entry.saves_mode_switches = t.mode_switches / 2;
     out.push_back(std::move(entry));
   }

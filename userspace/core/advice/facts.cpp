@@ -243,14 +243,14 @@ void Facts::add_zero_copy(const Request& request) {
 }
 
 void Facts::add_readahead(const Request& request) {
-  const bool loads = request.readahead_bytes > 0 && request.submit != Submit::kPageFault;
+  const bool loads = request.readahead_followed_bytes > 0 && request.submit != Submit::kPageFault;
   if (!loads && request.readahead_of.empty()) return;
   const auto known = readahead_.find(request.file);
   if (known == readahead_.end() && (!loads || readahead_.size() >= kFiles)) return;
   ReadaheadFacts& facts = known != readahead_.end() ? known->second : readahead_[request.file];
   for (const Share& share : request.readahead_of) facts.used_bytes += share.bytes;
   if (!loads) return;
-  facts.bytes += request.readahead_bytes;
+  facts.bytes += request.readahead_followed_bytes;
   facts.proof.add(request.id);
 }
 

@@ -159,6 +159,7 @@ struct Request {
   CacheOutcome cache = CacheOutcome::kNone;
   uint64_t miss_bytes = 0;
   uint64_t readahead_bytes = 0;
+  uint64_t readahead_followed_bytes = 0;  // of them: whose use, if there is any, later requests tell (readahead_of)
   uint64_t dirtied_bytes = 0;
   uint32_t mode_switches = 0;
   uint32_t voluntary_switches = 0;

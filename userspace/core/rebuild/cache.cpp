@@ -28,16 +28,21 @@ bool is_of_file(RebuildState& s, const wire_page_run& run, const FileState* file
   return length(overlap(run_bytes, asked)) > 0;
 }
 
-// The pages of a run that lie beyond what a read or a fault asked for wait for a user.
-void note_readahead(RebuildState& s, const wire_request& request, RequestId id, const FileState* file,
-                    ByteRange run, ByteRange asked) {
-  const OpFamily of = family(request.op);
-  if (file == nullptr || file->cache == kNone32 || file->overlay) return;
-  if (of != OpFamily::kRead && of != OpFamily::kFault) return;
+// The pages of a run that lie beyond what a read, a move or a fault asked for wait for a user. Returns their bytes.
+uint64_t note_readahead(RebuildState& s, const wire_request_detail& record, RequestId id, const FileState* file,
+                        ByteRange run, ByteRange asked) {
+  const OpFamily of = family(record.request.op);
+  if (file == nullptr || file->cache == kNone32) return 0;
+  if (of == OpFamily::kMove && record.to_file == record.request.file) return 0;  // they can be the target's
+  if (of != OpFamily::kRead && of != OpFamily::kFault && of != OpFamily::kMove) return 0;
   const ByteRange both = overlap(run, asked);
-  if (length(both) == 0) return s.readahead.loaded(file->cache, run, id);
+  if (length(both) == 0) {
+    s.readahead.loaded(file->cache, run, id);
+    return length(run);
+  }
   s.readahead.loaded(file->cache, {run.begin, both.begin}, id);
   s.readahead.loaded(file->cache, {both.end, run.end}, id);
+  return length(run) - length(both);
 }
 
 }  // namespace
@@ -52,6 +57,14 @@ const std::vector<Share>& use_readahead(RebuildState& s, const wire_request& req
   const ByteRange asked = asked_range(request, s.context.page_size);
   if (length(asked) == 0) return kNobody;
   return s.readahead.used(file->cache, {s.page_begin(asked.begin), s.page_end(asked.end)});
+}
+
+void use_mapped(RebuildState& s, const wire_request_detail& record, const FileState* file) {
+  constexpr uint64_t kMaxPages = UINT64_MAX >> 20;
+  if (family(record.request.op) != OpFamily::kFault || file == nullptr || file->cache == kNone32) return;
+  if (record.map_last < record.map_first || record.map_last >= kMaxPages) return;
+  const uint64_t page = s.context.page_size;
+  s.readahead.used(file->cache, {record.map_first * page, (record.map_last + 1) * page});
 }
 
 void on_pages(RebuildState& s, HeldRequest& held, const wire_page_run& run) {
@@ -85,7 +98,7 @@ CacheVerdict judge_cache(RebuildState& s, const wire_request_detail& record,
     }
     verdict.miss_bytes += length(overlap(bytes, whole_pages ? asked_pages : asked));
     verdict.readahead_bytes += length(bytes) - length(overlap(bytes, asked_pages));
-    note_readahead(s, record.request, held.id, file, bytes, asked_pages);
+    verdict.followed_bytes += note_readahead(s, record, held.id, file, bytes, asked_pages);
   }
   verdict.miss_bytes = std::min(verdict.miss_bytes, length(asked));
   return verdict;

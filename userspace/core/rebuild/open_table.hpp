@@ -22,6 +22,7 @@ struct PartRef {
 struct CacheVerdict {
   uint64_t miss_bytes = 0;
   uint64_t readahead_bytes = 0;
+  uint64_t followed_bytes = 0;  // of them: whose use will be noticed
   bool added = false;  // pages of its file were added
 };
 

@@ -182,6 +182,8 @@ bool asks_for_sync(const wire_request& request);
 // cache.cpp
 // Of what it takes out of the page cache: what had been loaded ahead, and for whom.
 const std::vector<Share>& use_readahead(RebuildState& s, const wire_request& request, const FileState* file);
+// Pages around a fault's own can have been mapped with it, and be used without a word: nobody calls them unused.
+void use_mapped(RebuildState& s, const wire_request_detail& record, const FileState* file);
 void on_pages(RebuildState& s, HeldRequest& held, const wire_page_run& run);
 CacheVerdict judge_cache(RebuildState& s, const wire_request_detail& record,
                          const HeldRequest& held, FileState* file);

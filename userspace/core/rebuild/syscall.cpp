@@ -237,6 +237,7 @@ Status hand_out(RebuildState& s, const wire_request_detail& record, RequestId id
   const bool moves = family(request.op) == OpFamily::kMove;
   r.miss_bytes = wrote ? 0 : verdict.miss_bytes;
   r.readahead_bytes = wrote ? 0 : verdict.readahead_bytes;
+  r.readahead_followed_bytes = wrote ? 0 : verdict.followed_bytes;
   r.dirtied_bytes = record.dirtied_bytes;
   r.voluntary_switches = record.voluntary;
   r.involuntary_switches = record.involuntary;
@@ -334,6 +335,7 @@ Status on_request_held(RebuildState& s, const wire_request_detail& record, Reque
   if (record.run.pages > 0) on_pages(s, held, record.run);
   FileState* file = s.names.find_file(request.file);
   held.readahead_of = use_readahead(s, request, file);
+  use_mapped(s, record, file);
   held.cache = judge_cache(s, record, held, file);
   if (is_direct(s, request, file) && direct_fallback(s, record, held.cache, *file).bytes > 0) file->falls_back = true;
   note_sync(s, record, held.id, file);
