@@ -73,11 +73,12 @@ static __always_inline struct wire_tally *find_tally(u32 tgid, u32 file, u16 op,
 
 static __always_inline bool is_timed(struct thread_state *state, u16 op)
 {
-	u32 jiffy = bpf_jiffies64();
+	u32 jiffy;
 
 	state->weight = 1;
-	if (!WIRE_OP_COPIES(op)) /* rare or slow, or they submit others */
+	if (!can_read_jiffies || !WIRE_OP_COPIES(op)) /* others are rare or slow, or submit some */
 		return true;
+	jiffy = bpf_jiffies64();
 	if (state->jiffy != jiffy) {
 		state->jiffy = jiffy;
 		state->in_jiffy = 0;
