@@ -62,6 +62,36 @@ def test_dd_direct_copies_nothing_by_cpu():
     equal(fetched, copied, "bytes from the device")
 
 
+def test_dd_direct_of_a_sparse_file_copies_nothing_and_is_told_nothing():
+    kind = subprocess.run(["stat", "-fc", "%T", TMP], stdout=subprocess.PIPE, text=True).stdout.strip()
+    if kind not in ("ext2/ext3", "xfs"):
+        raise Skip(f"on {kind} a direct read can use the page cache unseen")
+    source = random_file("sparse", 1 << 20)
+    os.truncate(source, 8 << 20)
+    trace, copied = dd(f"if={source}", "of=/dev/null", "bs=64k", "iflag=direct")
+    equal(copied, 8 << 20, "bytes that dd copied")
+    reads = trace.on(source)
+    equal(trace.copies(reads), {}, "CPU copies")
+    equal({r["path"] for r in reads if r["result"] > 0}, {"direct"}, "path")
+    equal(sum(r["dma_bytes"] for r in reads), 1 << 20, "DMA bytes: those that are no hole")
+    equal([a for a in trace.summary["advice"] if str(source) in a["title"]], [], "advice")
+
+
+def test_what_is_appended_by_pwrite_is_not_absorbed():
+    log = TMP / "log"
+    trace, _ = traced_command(sys.executable, "-c", f"""
+import os
+fd = os.open({str(log)!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+for _ in range(16):
+    os.pwrite(fd, bytes(4096), 0)
+os.fsync(fd)
+""")
+    equal(log.stat().st_size, 16 * 4096, "size of the file: pwrite appends")
+    writes = [r for r in trace.on(log) if r["op"] == "pwrite64"]
+    equal([r["offset"] for r in writes], [None] * 16, "offsets: not known")
+    equal(trace.summary["writeback"]["absorbed_bytes"], 0, "absorbed")
+
+
 def test_dd_dsync_waits_for_the_device_in_each_write():
     trace, copied = dd("if=/dev/zero", f"of={TMP}/synced", "bs=16k", "count=16", "oflag=dsync")
     writes = trace.on(TMP / "synced")
