@@ -5,6 +5,8 @@ import re
 import statistics
 import time
 
+import paired
+
 
 def machine():
     model = "unknown processor"
@@ -21,6 +23,7 @@ def middle(samples, key):
 
 
 COLUMNS = ("tool", "slowdown", "spread", "added", "of the floor", "p99", "lost", "collector", "output", "RSS")
+PAIRED = ("tool", "slowdown", "added", "of the floor", "added, mean", "p99", "turns", "lost", "output", "RSS")
 
 
 def rows(result, specs):
@@ -29,18 +32,68 @@ def rows(result, specs):
     for key, samples in result["tools"].items():
         ratios = sorted(s["ratio"] for s in samples)
         added = middle(samples, "added_ns")
-        calls = sum(s.get("requests") or s["calls"] for s in samples)
-        lost = [s["lost"] for s in samples if s.get("lost") is not None]
-        written = [s["bytes"] for s in samples if s.get("bytes")]
-        p99, rss = middle(samples, "p99_ratio"), middle(samples, "rss")
+        p99 = middle(samples, "p99_ratio")
         cpu = [s["cpu_ns"] for s in samples if s["cpu_ns"] is not None]
+        lost, output, rss = kept(samples)
         yield [specs[key].label + (" (noisy)" if any(s.get("noisy") for s in samples) else ""),
                f"{statistics.median(ratios):.2f}x", f"{ratios[0]:.2f}..{ratios[-1]:.2f}", nanoseconds(added),
-               f"{added / floor:.1f}" if floor and floor > 20 and key != "empty" else "-",
-               f"{p99:.2f}x" if p99 else "-", f"{sum(lost):,}" if lost else "-",
-               f"{sum(cpu) / calls:,.0f} ns/call" if cpu and key != "empty" else "-",
-               f"{sum(written) / calls:,.0f} B/call" if written else "-",
-               f"{rss / 2**20:.0f} MiB" if rss else "-"]
+               of_floor(key, added, floor), f"{p99:.2f}x" if p99 else "-", lost,
+               f"{sum(cpu) / calls(samples):,.0f} ns/call" if cpu and key != "empty" else "-", output, rss]
+
+
+def paired_rows(result, specs):
+    """The same in the order of PAIRED: estimates with their errors. What a collector takes is left out: in a turn, it
+    is mostly what ending it takes."""
+    tools = result["tools"]
+    floor = middle(tools.get("empty", []), "added_ns")
+    for key, samples in tools.items():
+        lost, output, rss = kept(samples)
+        yield [specs[key].label, times(paired.known(samples, "ratio")), span(paired.known(samples, "added_ns")),
+               of_floor(key, middle(samples, "added_ns"), floor), span(paired.known(samples, "mean_added_ns")),
+               times(paired.known(samples, "p99_ratio"), 2), str(len(samples)), lost, output, rss]
+
+
+def calls(samples):
+    return sum(s.get("requests") or s["calls"] for s in samples)
+
+
+def kept(samples):
+    """What a tool lost, wrote and held."""
+    lost = [s["lost"] for s in samples if s.get("lost") is not None]
+    written = [s["bytes"] for s in samples if s.get("bytes")]
+    rss = middle(samples, "rss")
+    return (f"{sum(lost):,}" if lost else "-", f"{sum(written) / calls(samples):,.0f} B/call" if written else "-",
+            f"{rss / 2**20:.0f} MiB" if rss else "-")
+
+
+def of_floor(key, added, floor):
+    return f"{added / floor:.1f}" if floor and floor > 20 and key not in ("nothing", "empty") else "-"
+
+
+def times(estimate, digits=3):
+    return f"{estimate.value:.{digits}f}x ± {estimate.error:.{digits}f}" if estimate else "-"
+
+
+def span(estimate):
+    if not estimate:
+        return "-"
+    if abs(estimate.value) >= 10_000:
+        return f"{estimate.value / 1000:+,.2f} ± {estimate.error / 1000:,.2f} us"
+    digits = 1 if abs(estimate.value) < 1000 and estimate.error < 10 else 0
+    return f"{estimate.value:+,.{digits}f} ± {estimate.error:,.{digits}f} ns"
+
+
+def layout(result):
+    return (PAIRED, paired_rows) if result.get("paired") else (COLUMNS, rows)
+
+
+def versus(result, specs):
+    """A line for each mode of another iohops: what it adds beyond this one, round by round."""
+    tools = result["tools"]
+    for key, samples in tools.items():
+        mode, _, path = key.partition("@")
+        if path and tools.get(mode) and (more := paired.difference(tools[mode], samples)):
+            yield f"{path} against {specs[mode].label}: {span(more)} a call, of {more.count} rounds"
 
 
 def nanoseconds(value):
@@ -58,12 +111,13 @@ def heading(key, result):
 
 
 def text(key, result, specs):
-    lines = [COLUMNS, *rows(result, specs)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(COLUMNS))]
+    columns, of_tools = layout(result)
+    lines = [columns, *of_tools(result, specs)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
     out = ["", heading(key, result)]
     for line in lines:
         out.append("  " + f"{line[0]:<{widths[0]}}" + "".join(f"  {c:>{w}}" for c, w in zip(line[1:], widths[1:])))
-    return "\n".join(out)
+    return "\n".join(out + ["  " + line for line in versus(result, specs)])
 
 
 def refusals(refused, specs):
@@ -75,14 +129,16 @@ def printable(words):
     return re.sub(r"[^ -~]", "?", words)
 
 
-def markdown(where, results, specs, refused):
+def markdown(where, results, specs, refused, arguments):
     out = ["# What tracing costs", "",
-           "Made by `make bench ARGS=\"--markdown docs/performance.md\"`; `tools/bench/run.py` says how it is measured and what",
+           f"Made by `make bench ARGS=\"{arguments}\"`; `tools/bench/run.py` says how it is measured and what",
            "the columns mean. Ratios carry over to other machines better than nanoseconds do.", "", where, ""]
     for key, result in results.items():
-        out += [f"## {heading(key, result)}", "", "| " + " | ".join(COLUMNS) + " |",
-                "|---|" + "---:|" * (len(COLUMNS) - 1)]
-        out += ["| " + " | ".join(row) + " |" for row in rows(result, specs)] + [""]
+        columns, of_tools = layout(result)
+        out += [f"## {heading(key, result)}", "", "| " + " | ".join(columns) + " |",
+                "|---|" + "---:|" * (len(columns) - 1)]
+        out += ["| " + " | ".join(row) + " |" for row in of_tools(result, specs)] + [""]
+        out += [f"- {line}" for line in versus(result, specs)] + [""] * any(versus(result, specs))
     if refused:
         out += ["## Did not run here", ""]
         out += [f"- {specs[k].label if k in specs else k}: {printable(why)}" for k, why in refused.items()] + [""]

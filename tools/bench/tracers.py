@@ -39,27 +39,52 @@ def bpftrace_histogram(calls):
 
 class Spec:
     """How to run a tool. `says` is what it prints when it has attached (None: see QUIET_POLLS); `lines`: it writes a
-    line a request, which begins with a number or names the call, so that what is missing can be counted; `wraps`: it must start the program itself."""
+    line a request, which begins with a number or names the call, so that what is missing can be counted; `summary`:
+    its last line counts them; `wraps`: it must start the program itself; `until_eof`: of its standard input."""
 
-    def __init__(self, label, command, says=None, lines="", wraps=False, needs_calls=False, device=False):
+    def __init__(self, label, command, says=None, lines="", wraps=False, needs_calls=False, device=False, summary=False,
+                 until_eof=False):
         self.label, self.command, self.says, self.lines = label, command, says, lines
         self.wraps, self.needs_calls, self.device = wraps, needs_calls, device
+        self.summary, self.until_eof = summary, until_eof
 
 
-def iohops(*arguments):
-    return lambda w, pid, out: [IOHOPS, *(a.format(out=out) for a in arguments), "-p", pid,
-                                *(["-f"] if w.follow else [])]
+FLOOR_SAYS, IOHOPS_SAYS = ("stdout", "attached"), ("stderr", "iohops: tracing")
+MODES = {  # of iohops: label, arguments, what it says when it traces, whether a summary ends its output
+    "record": ("iohops record, JSON Lines", "record -o {out}", IOHOPS_SAYS, True),
+    "raw": ("iohops record --raw", "record --raw {out}", IOHOPS_SAYS, False),
+    "misses": ("iohops record --detail misses", "record --detail misses -o {out}", IOHOPS_SAYS, True),
+    "light": ("iohops record --light", "record --light -o {out}", IOHOPS_SAYS, True),
+    "top": ("iohops top --batch", "top --batch -i 0.1", ("stdout", "\n"), False),
+}
+
+
+def iohops(mode, binary=IOHOPS, note=""):
+    label, arguments, says, summary = MODES[mode]
+    return Spec(label + note, lambda w, pid, out: [
+        binary, *(a.format(out=out) for a in arguments.split()), "-p", pid, *(["-f"] if w.follow else [])],
+        says, summary=summary)
+
+
+def against(path, modes):
+    """Rows of another iohops, in the same modes; Failed if that is not one."""
+    if not os.path.isfile(path) or not os.access(path, os.X_OK):
+        raise Failed(f"--against {path}: {'not a program' if os.path.exists(path) else 'there is no such file'}")
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        said = subprocess.run([os.path.abspath(path), "--version"], capture_output=True, text=True, errors="replace",
+                              timeout=PATIENCE, check=True).stdout
+        if "iohops" in said:
+            return {f"{mode}@{path}": iohops(mode, os.path.abspath(path), f" of {path}") for mode in modes}
+    raise Failed(f"--against {path}: its --version does not say that it is iohops")
 
 
 def specs():
-    floor, iohops_says = ("stdout", "attached"), ("stderr", "iohops: tracing")
     table = {
-        "empty": Spec("empty pair of tracepoints", lambda w, pid, out: [BUILD / "bench/empty"], floor),
-        "record": Spec("iohops record, JSON Lines", iohops("record", "-o", "{out}"), iohops_says),
-        "raw": Spec("iohops record --raw", iohops("record", "--raw", "{out}"), iohops_says),
-        "misses": Spec("iohops record --detail misses", iohops("record", "--detail", "misses", "-o", "{out}"), iohops_says),
-        "light": Spec("iohops record --light", iohops("record", "--light", "-o", "{out}"), iohops_says),
-        "top": Spec("iohops top --batch", iohops("top", "--batch", "-i", "0.1"), ("stdout", "\n")),
+        "nothing": Spec("nothing, as a check", lambda w, pid, out: ["sh", "-c", "echo attached; exec cat"], FLOOR_SAYS,
+                        until_eof=True),
+        "empty": Spec("empty pair of tracepoints", lambda w, pid, out: [BUILD / "bench/empty"], FLOOR_SAYS,
+                      until_eof=True),
+        **{mode: iohops(mode) for mode in MODES},
         "strace": Spec("strace -e trace=CALL", lambda w, pid, out: [
             "strace", "-f", "-o", out, "-e", "trace=" + w.calls, "-p", pid], ("stderr", "attached"), "name",
             needs_calls=True),
@@ -168,13 +193,13 @@ class Tracer:
         before = resource_of_children()
         self.process.stdin.close()
         self.process.stdin = None
-        if self.spec.label != specs()["empty"].label:
+        if not self.spec.until_eof:
             self.process.send_signal(signal.SIGINT)
         self.process.communicate(timeout=PATIENCE)
         facts = {"cpu_ns": resource_of_children() - before - self.cpu_at_start}
         if self.out.exists():
             facts["bytes"] = self.out.stat().st_size
-            if "record" in self.spec.label and "raw" not in self.spec.label:
+            if self.spec.summary:
                 facts |= self._summary()
             elif self.spec.lines:
                 facts["lost"] = max(0, calls - count_lines(self.out, self.spec.lines, workload.calls.split(",")))

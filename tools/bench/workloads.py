@@ -2,7 +2,8 @@
 
 `hold()` gives the PID to attach to; `run()` lets it go and returns {"ns": of one call, "p99_ns": of calls timed one
 by one or None, "calls": how many}. Loops (tools/bench/loop.cpp) live through the whole bench, programs are started for
-each sample.
+each sample. `turn(ms)` is a short run(), of the same process where it can be: its "ns" is the lower quartile of single
+calls or of small batches, which what else happens on the machine moves least; "mean_ns" tells all of them.
 """
 import contextlib
 import json
@@ -16,6 +17,8 @@ import signal
 import statistics
 import subprocess
 import time
+
+from paired import lower_quartile
 
 BUILD = pathlib.Path(os.environ.get("IOHOPS_BUILD", "build"))
 PATIENCE = 120
@@ -57,6 +60,11 @@ class Loop:
         sample = json.loads(read_line(self.process.stdout, "the loop"))
         return sample | {"ns": statistics.median(sample["ns"])}
 
+    def turn(self, ms):
+        self.process.stdin.write(f"turn {ms}\n")
+        sample = json.loads(read_line(self.process.stdout, "the loop"))
+        return sample | {"ns": sample["quartiles_ns"][0]}
+
     def end(self):
         self.process.stdin.close()
         self.process.wait(PATIENCE)
@@ -77,6 +85,9 @@ class Bystander:
 
     def run(self):
         return self.loop.run()
+
+    def turn(self, ms):
+        return self.loop.turn(ms)
 
     def end(self):
         pass
@@ -109,14 +120,17 @@ class Program:
             raise Failed(f"{self.command[0]} ended with {self.process.returncode}")
         return self.measure(out, time.monotonic_ns() - begin)
 
+    def turn(self, _):
+        return self.run()  # as short as its command says
+
     def end(self):
         pass
 
 
-def fio(folder, rw):
+def fio(folder, rw, ms=2000):
     # One process with four threads, so that one PID names all of it.
     command = ["fio", "--name=bench", f"--filename={folder / 'fio'}", f"--rw={rw}", "--bs=4k", "--size=64m", "--thread",
-               "--numjobs=4", "--runtime=2", "--time_based", "--ioengine=psync", "--group_reporting", "--invalidate=0",
+               "--numjobs=4", f"--runtime={ms}ms", "--time_based", "--ioengine=psync", "--group_reporting", "--invalidate=0",
                "--output-format=json"]
 
     def measure(out, _):
@@ -145,6 +159,47 @@ def sqlite(folder, inserts=20_000):
                    lambda out, ns: {"ns": ns / inserts, "p99_ns": None, "calls": inserts}, prepare, script)
 
 
+class SqliteSession:
+    """The same inserts by one process that lives on; a turn is many batches of them, each timed."""
+    follow = False
+    calls = ""
+    title = "sqlite, single inserts (WAL), one process"
+    BATCH = 100
+
+    def __init__(self, folder):
+        if not shutil.which("sqlite3") or not shutil.which("stdbuf"):
+            raise Failed("sqlite3 or stdbuf is not installed")
+        self.script = folder / "batch.sql"
+        self.script.write_text("".join(f"insert into t values({i}, 'row {i}');\n" for i in range(self.BATCH)) +
+                               "select 'done';\n")
+        self.process = subprocess.Popen(["stdbuf", "-oL", "sqlite3", folder / "session.db"], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, bufsize=1)
+        self._ask("pragma journal_mode=wal; pragma synchronous=normal; create table t(a, b); select 'done';")
+
+    def _ask(self, line):
+        self.process.stdin.write(line + "\n")
+        while read_line(self.process.stdout, "sqlite3") != "done\n":
+            pass
+
+    def hold(self):
+        return self.process.pid
+
+    def turn(self, ms):
+        times = []
+        begin = before = time.monotonic_ns()
+        while before - begin < ms * 1_000_000 or len(times) < 8:
+            self._ask(f".read {self.script}")
+            after = time.monotonic_ns()
+            times.append((after - before) / self.BATCH)
+            before = after
+        return {"ns": lower_quartile(times), "mean_ns": statistics.fmean(times), "p99_ns": None,
+                "calls": len(times) * self.BATCH}
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait(PATIENCE)
+
+
 class Pgbench:
     """pgbench -S, one client, over a server of its own; tracers get the postmaster and follow its children."""
     follow = True
@@ -155,6 +210,7 @@ class Pgbench:
         self.bin = max(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), default=None)
         if not self.bin or not shutil.which("pgbench"):
             raise Failed("PostgreSQL is not installed")
+        self.pace = None  # transactions in a ms, when the first turn has told
         self.folder = folder / "pg"
         self.folder.mkdir()
         user = pwd.getpwnam("postgres")
@@ -180,15 +236,28 @@ class Pgbench:
     def hold(self):
         return self.server.pid
 
-    def run(self):
+    def _transactions(self, *how_many):
+        """(what pgbench says, the sorted times of its transactions in ns, which it logs in us)."""
         for log in self.folder.glob("pgbench_log*"):
             log.unlink()
-        out = self._run("pgbench", "-h", self.folder, "-S", "-n", "-c", "1", "-T", "2", "-l", "postgres")
-        tps = float(re.search(r"tps = ([\d.]+)", out).group(1))
+        out = self._run("pgbench", "-h", self.folder, "-S", "-n", "-c", "1", *how_many, "-l", "postgres")
         # transaction latency in microseconds is the third column
-        times = sorted(int(line.split()[2]) for log in self.folder.glob("pgbench_log*")
-                       for line in log.read_text().splitlines())
-        return {"ns": 1e9 / tps, "p99_ns": times[len(times) * 99 // 100] * 1000, "calls": len(times)}
+        return out, sorted(int(line.split()[2]) * 1000 for log in self.folder.glob("pgbench_log*")
+                           for line in log.read_text().splitlines())
+
+    def run(self):
+        out, times = self._transactions("-T", "2")
+        tps = float(re.search(r"tps = ([\d.]+)", out).group(1))
+        return {"ns": 1e9 / tps, "p99_ns": times[len(times) * 99 // 100], "calls": len(times)}
+
+    def turn(self, ms):
+        """The server lives on; its client is a new one, whose shortest -T is a second."""
+        if not self.pace:
+            _, times = self._transactions("-t", "500")
+            self.pace = 1e6 / statistics.fmean(times)
+        _, times = self._transactions("-t", str(max(100, int(ms * self.pace))))
+        return {"ns": lower_quartile(times), "mean_ns": statistics.fmean(times),
+                "p99_ns": times[len(times) * 99 // 100], "calls": len(times)}
 
     def end(self):
         self.server.send_signal(signal.SIGINT)
