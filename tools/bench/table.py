@@ -45,7 +45,9 @@ def paired_rows(result, specs):
     """The same in the order of PAIRED: estimates with their errors. What a collector takes is left out: in a turn, it
     is mostly what ending it takes."""
     tools = result["tools"]
-    floor = middle(tools.get("empty", []), "added_ns")
+    floor = paired.known(tools.get("empty", []), "added_ns")
+    # A multiple of what may be nothing says nothing.
+    floor = floor.value if floor and floor.value > 4 * floor.error else None
     for key, samples in tools.items():
         lost, output, rss = kept(samples)
         yield [specs[key].label, times(paired.known(samples, "ratio")), span(paired.known(samples, "added_ns")),
