@@ -64,21 +64,20 @@ static __always_inline struct wire_tally *find_tally(u32 tgid, u32 file, u16 op,
 #endif
 
 /* top: two clock readings are half of what a cached request costs (64 of 138 ns). Of a thread that makes more than BUSY
- * reads, writes and messages in a jiffy (1 to 10 ms, whose number is a plain load), one in TIMED is timed and counts for as many;
- * by golden ratio, so that no pattern of the program's falls in with it. One that was off the CPU counts in any case,
- * untimed with the time that it was off: no slow one is missed. */
+ * reads, writes and messages in a jiffy (1 to 10 ms, whose number is a plain load), one in TIMED is timed and counts
+ * for as many; by golden ratio, so that no pattern of the program's falls in with it. One that was off the CPU counts
+ * in any case, untimed with the time that it was off: no slow one is missed. */
 #define BUSY 64
 #define TIMED 8
 #define UNTIMED 1
 
 static __always_inline bool is_timed(struct thread_state *state, u16 op)
 {
-	u32 jiffy;
+	u32 jiffy = bpf_jiffies64();
 
 	state->weight = 1;
-	if (!can_read_jiffies || !WIRE_OP_COPIES(op)) /* others are rare or slow, or submit some */
+	if (!WIRE_OP_COPIES(op)) /* rare or slow, or they submit others */
 		return true;
-	jiffy = bpf_jiffies64();
 	if (state->jiffy != jiffy) {
 		state->jiffy = jiffy;
 		state->in_jiffy = 0;

@@ -33,7 +33,6 @@ const volatile bool can_hold __weak = false;	   /* bpf_preempt_disable is there 
 const volatile bool can_see_calls __weak = false; /* bpf_task_pt_regs is there (5.15) */
 const volatile bool measure_copies __weak = false; /* hooks on the kernel's copy functions are attached */
 const volatile bool watch_streams __weak = false; /* --stdio */
-const volatile bool can_read_jiffies __weak = false; /* bpf_jiffies64, which tracing programs may not call in 5.10 */
 const volatile bool know_running __weak = false; /* sched_switch is attached (and x86: see running_thread()) */
 const volatile bool watch_dma __weak = false; /* a device here uses the DMA layer, and we hook it */
 const volatile __u8 op_of_syscall[SYSCALLS] __weak = {}; /* enum wire_op by system call number */

@@ -67,9 +67,7 @@ bool set_knobs(BpfObject& object, const Knobs& knobs, const Features& features) 
                      object.set("can_find_vma", has("bpf_find_vma")) &&
                      object.set("can_cast", has("bpf_rdonly_cast")) &&
                      object.set("word_mask", knobs.scope == 1 ? 0u : 511u) &&
-                     object.set("can_hold", has("bpf_preempt_disable")) &&
-                     object.set("can_read_jiffies", libbpf_probe_bpf_helper(BPF_PROG_TYPE_RAW_TRACEPOINT,
-                                                                            BPF_FUNC_jiffies64, nullptr) == 1);
+                     object.set("can_hold", has("bpf_preempt_disable"));
   if (!known) std::printf("@ failed the knobs of the object are those of bpf/state.h\n");
   return known;
 }

@@ -119,8 +119,6 @@ void set_knobs(iohops_bpf& skeleton, const SessionOptions& options, const Plan& 
   knobs.light = plan.depth == Depth::kBelow;
   knobs.can_see_calls = plan.uses("bpf_task_pt_regs");
   knobs.can_hold = plan.uses("bpf_preempt_disable");
-  knobs.can_read_jiffies =
-      options.tally && libbpf_probe_bpf_helper(BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_FUNC_jiffies64, nullptr) == 1;
   knobs.measure_copies = plan.measures_copies();
   knobs.watch_dma = plan.watches_dma();
 #if defined(__x86_64__)
