@@ -90,11 +90,12 @@ def layout(result):
 
 
 def versus(result, specs):
-    """A line for each mode of another iohops: what it adds beyond this one, round by round."""
+    """A line for each mode of another iohops: what it adds beyond this one, if there are rounds enough for an error."""
     tools = result["tools"]
     for key, samples in tools.items():
         mode, _, path = key.partition("@")
-        if path and tools.get(mode) and (more := paired.difference(tools[mode], samples)):
+        more = paired.difference(tools.get(mode, []), samples) if path else None
+        if more and more.count > 1:
             yield f"{path} against {specs[mode].label}: {span(more)} a call, of {more.count} rounds"
 
 
