@@ -50,6 +50,7 @@ TEST(RebuildCopy, what_was_lent_is_measured_if_all_of_it_was_copied_within_the_c
   };
   for (const Case& c : {Case{WIRE_REQUEST_LOOPBACK, k64K, k64K, Evidence::kMeasured},
                         Case{WIRE_REQUEST_LOOPBACK, kPage, k64K, Evidence::kDerived},  // the rest came later
+                        Case{WIRE_REQUEST_LOOPBACK, k64K + kPage, k64K, Evidence::kMeasured},  // or that of an earlier one
                         Case{WIRE_REQUEST_LOOPBACK, 0, k64K, Evidence::kDerived},
                         Case{WIRE_REQUEST_VETH, 0, k64K, Evidence::kInferred},
                         Case{0, k64K, k64K, Evidence::kMeasured}}) {  // a card, and a sniffer

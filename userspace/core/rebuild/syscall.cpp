@@ -149,7 +149,8 @@ Copy measured_copy(RebuildState& s, const wire_request_detail& record, const Fil
   // proves nothing. Where no copy was expected, one is a finding and not a doubt (a sniffer).
   if ((request.flags & WIRE_REQUEST_ZEROCOPY) != 0) {
     const bool all = bytes > 0 && bytes >= derived.bytes;
-    return all ? Copy{bytes, Evidence::kMeasured, false} : derived;
+    // What is lent is copied once at most: what is too much was lent by an earlier request, and delivered now.
+    return all ? Copy{std::min(bytes, moved_bytes(record)), Evidence::kMeasured, false} : derived;
   }
   // A write can be buffered by a function that nobody hooks (btrfs).
   if (bytes == 0 && family(request.op) == OpFamily::kWrite) return derived;
