@@ -94,6 +94,16 @@ def test_cached_reads_in_batches_are_each_told_right():
         equal((r["ring"]["run_by"], r["tid"]), (["submitter"], call["tid"]), "who worked on it")
 
 
+def test_each_completion_of_a_receive_names_its_descriptor():
+    done = iohops("record", "-q", "-o", TMP / "trace.jsonl", "--", "/usr/bin/python3", "tests/workloads/shots.py", "5")
+    if "no such device" in done.stderr or "io_uring_setup" in done.stderr:
+        raise Skip(f"no such device: {done.stderr}")
+    equal(done.returncode, 0, f"exit code ({done.stderr})")
+    shots = [r for r in Trace(TMP / "trace.jsonl").ops("io_uring.recv") if r["result"] == 100]
+    equal([(r["fd"], r["cpu_copy_bytes"], r["path"]) for r in shots], [(int(done.stdout), 100, "socket")] * 5,
+          "descriptor, copied, path")
+
+
 def test_libaio_in_batches():
     trace, reads = fio("libaio", "--direct=1", "--iodepth=8", "--iodepth_batch=4", "--iodepth_batch_complete_max=8",
                        ops=["aio.pread"])

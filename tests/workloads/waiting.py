@@ -72,4 +72,5 @@ def main(pipes, each, rounds):
     sys.stdout.write(json.dumps([os.readlink(f"/proc/self/fd/{end}") for end, _ in ends]) + "\n")  # in one piece
 
 
-main(*map(int, sys.argv[1:]))
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
