@@ -1,5 +1,7 @@
 """Outputs that fail: exit 6 with the reason and how much was written, what was written can be read, the target goes on."""
+import collections
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -8,7 +10,8 @@ import resource
 import subprocess
 import tempfile
 
-from lib import IOHOPS, TMP, Recording, Skip, Workload, check, equal, iohops, sized, wait_exit, wait_until
+from lib import (IOHOPS, TMP, Recording, Skip, Workload, check, equal, file_system, iohops, loop_device, sized, wait_exit,
+                 wait_until)
 
 
 @contextlib.contextmanager
@@ -131,6 +134,52 @@ def test_a_slow_reader_costs_disk_and_no_memory():
     on_pread = summary["by_op"]["pread64"]["requests"]
     equal(on_pread + summary["lost"]["by_cause"].get("ring_request", 0), made, "requests seen and lost, of those made")
     equal(summary["requests"], seen, "requests that came through the pipe")
+
+
+@contextlib.contextmanager
+def frozen(folder):
+    """Who writes to its file system sleeps until the end of this."""
+    FIFREEZE, FITHAW = 0xC0045877, 0xC0045878
+    fd = os.open(folder, os.O_RDONLY)
+    fcntl.ioctl(fd, FIFREEZE, 0)
+    try:
+        yield
+    finally:
+        fcntl.ioctl(fd, FITHAW, 0)
+        os.close(fd)
+
+
+@contextlib.contextmanager
+def ending(process):
+    """A failing test leaves no process behind that keeps a mounted folder busy."""
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_disk_that_stands_still_costs_no_request():
+    """What the spool's file does not take waits in memory, and the rings are drained."""
+    count, fifo = 1_000_000, TMP / "t.jsonl"  # 24 bytes each: three times what the spool's memory and a ring hold
+    os.mkfifo(fifo)
+    work = Workload("hot_pread", count=count)
+    with loop_device(64 << 20) as device, file_system("ext4", device) as folder:
+        recorder = subprocess.Popen([IOHOPS, "record", "-q", "-p", str(work.pid), "-o", fifo], stderr=subprocess.PIPE,
+                                    env={**os.environ, "TMPDIR": str(folder)})
+        with ending(recorder), open(fifo, "rb") as reader:
+            reader.readline()  # the header: it traces
+            with frozen(folder):
+                work.go()
+                work.wait_done()
+                recorder.send_signal(2)
+                wait_until(lambda: not any("bpf_link" in name for name, _ in open_files(recorder.pid)), "it has let go of the target")
+            last = collections.deque(reader, maxlen=1)[0]
+            equal(wait_exit(recorder), 0, f"exit code ({recorder.stderr.read()})")
+    summary = json.loads(last)
+    work.finish()
+    equal(summary["lost"]["total"], 0, "lost")
+    equal(summary["by_op"]["pread64"]["requests"], count, "requests")
 
 
 def test_a_spool_that_cannot_grow_ends_the_recording_with_what_it_holds():

@@ -76,7 +76,7 @@ bool convert(Spool& spool, Spool::Chunk& chunk) {
 
 std::optional<Outcome> simulate(const Machine& machine) {
   Orderer orderer;
-  Spool spool(size_t{8} << 20, "/var/tmp");
+  Spool spool(size_t{8} << 20, size_t{8} << 20, "/var/tmp");
   std::vector<std::vector<wire_same>> rings(machine.cpus);
   std::vector<Orderer::Source> sources;
   Outcome outcome;

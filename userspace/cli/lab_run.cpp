@@ -230,8 +230,8 @@ Result<int> Lab::run() {
   signals_.emplace(std::move(*signals));
   header_ = trace_header(options_.common.command_line, "command", {{runner_->pid(), "iohops-lab"}},
                          plan_, devices_);
-  spool_ = std::make_unique<Spool>(kSpoolMemory, "/var/tmp");
-  spool_->open_file();
+  spool_ = std::make_unique<Spool>(kSpoolMemory, kSpoolMemory, "/var/tmp");
+  spool_->open_file(0);
   auto maps_answer = [this] { return session_->maps_answer(); };
   if (Status given = give_up_privileges(maps_answer); !given) return given.error();
   capture_ = std::make_unique<Capture>(*session_, *spool_, EarlyFilter{});

@@ -20,6 +20,8 @@ MemoryShares share_memory(uint64_t bytes, bool live, bool filtered) {
   if (live) {
     shares.order_bytes = std::clamp<uint64_t>(left / 6, uint64_t{1} << 20, uint64_t{64} << 20);
     left -= shares.order_bytes;
+    shares.spool_bytes = std::clamp<uint64_t>(left / 8, uint64_t{1} << 20, uint64_t{64} << 20);
+    left -= shares.spool_bytes;
   }
   if (filtered) {
     const uint64_t part = left / 4;

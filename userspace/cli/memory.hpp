@@ -18,6 +18,7 @@ struct MemoryShares {
   RebuildLimits rebuild;
   FilterLimits filter;
   size_t order_bytes = 0;  // records that wait for their turn; live only
+  size_t spool_bytes = 0;  // of the spool, what the disk does not take yet; live only
 };
 
 // `live`: the rings are drained and put in order, too.

@@ -184,12 +184,12 @@ Status Recording::begin() {
       trace_header(options_.common.command_line, options_.target.scope(),
                    named(targets_, child_ ? &*child_ : nullptr, options_.target.command), plan_, devices_);
   const char* directory = std::getenv("TMPDIR");
-  spool_ = std::make_unique<Spool>(kSpoolMemory, directory ? directory : "/var/tmp");
-  spool_->open_file();
+  const MemoryShares shares = share_memory(options_.max_memory, true, !options_.filter.empty());
   const int nice = take_precedence();
+  spool_ = std::make_unique<Spool>(kSpoolMemory, shares.spool_bytes, directory ? directory : "/var/tmp");
+  spool_->open_file(nice);
   auto maps_answer = [this] { return session_->maps_answer(); };
   if (Status given = give_up_privileges(maps_answer); !given) return given;
-  const MemoryShares shares = share_memory(options_.max_memory, true, !options_.filter.empty());
   capture_ = std::make_unique<Capture>(*session_, *spool_, filter_, shares.order_bytes);
   start_ns_ = session_->arm();
   for (const TargetProcess& target : targets_)
