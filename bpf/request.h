@@ -194,7 +194,7 @@ static __always_inline bool is_dropped(struct thread_state *state, u64 end_ns)
 /* AT_EXIT: from now on its thread has told one like it. */
 static __noinline void write_full(struct thread_state *state, u64 end_ns, s64 result, u64 offset, u32 flags)
 {
-	struct told_request *told = &state->told[state->fd & (WIRE_TOLD_SLOTS - 1)];
+	struct told_request *told = told_slot(state, state);
 	struct wire_request *record = reserve(sizeof(*record), WIRE_REQUEST, end_ns, WIRE_LOSS_RING_REQUEST);
 
 	if (!record) {
@@ -211,7 +211,7 @@ static __noinline void write_full(struct thread_state *state, u64 end_ns, s64 re
 static __always_inline void write_request(struct thread_state *state, u64 end_ns, s64 result, u64 offset, u16 flags,
 					  bool at_exit)
 {
-	struct told_request *told = &state->told[state->fd & (WIRE_TOLD_SLOTS - 1)];
+	struct told_request *told = told_slot(state, state);
 	/* `flags` begin with the state's own. */
 	u64 what = state->what | (u64)flags << 16;
 

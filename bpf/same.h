@@ -19,9 +19,19 @@
 
 #define SAME_WORDS 3
 #define SAME_MOST 7 /* words of a record */
-#define TOLD_HEAD(context, slot) ((u64)(context) << 32 | SAME_WORDS << 19 | WIRE_SAME | (slot))
+#define TOLD_HEAD(context, slot) ((u64)(context) << 32 | SAME_WORDS << 19 | WIRE_SAME | WIRE_SAME_OF_SLOT(slot))
 #define TOLD_GENERATION(told) ((u32)((told)->head >> 54)) /* see WIRE_CONTEXT */
 #define SAME_WORD (1 << 19) /* one more, in the size that the second word tells */
+
+/* What a request may be told as the same as: a slot of its thread's. */
+static __always_inline struct told_request *told_slot(struct thread_state *thread, const struct thread_state *request)
+{
+	u64 slot = WIRE_SLOT(request->fd, request->op);
+
+	/* In 64 bits: of two halves put together in 32 the verifier of 5.10 knows no bounds. */
+	barrier_var(slot);
+	return &thread->told[slot & (WIRE_TOLD_SLOTS - 1)];
+}
 
 /* False: no room. What does not fit goes into the ring buffer in full. */
 static __always_inline bool put_same(struct thread_state *state, u64 end_ns, u64 head, u64 where, u64 result)
@@ -115,7 +125,7 @@ static __always_inline bool write_same(struct thread_state *state, struct told_r
 /* Later requests may be told as the same as the open one, which is written in full. */
 static __always_inline u16 tell(struct thread_state *state, struct told_request *told, u64 what, u64 offset)
 {
-	u32 slot = state->fd & (WIRE_TOLD_SLOTS - 1), generation = (TOLD_GENERATION(told) + 1) & (WIRE_GENERATIONS - 1);
+	u32 slot = WIRE_SLOT(state->fd, state->op), generation = (TOLD_GENERATION(told) + 1) & (WIRE_GENERATIONS - 1);
 
 	told->what = what;
 	told->where = state->where;

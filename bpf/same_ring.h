@@ -77,7 +77,7 @@ __noinline __weak int write_ring_request(struct thread_state *request, struct th
 {
 	if (!request || !thread) /* can't happen */
 		return 0;
-	struct told_request *told = &thread->told[request->fd & (WIRE_TOLD_SLOTS - 1)];
+	struct told_request *told = told_slot(thread, request);
 
 	if (!(flags & OF_SUBMITTER) || request->touched)
 		told = NULL;
@@ -98,7 +98,7 @@ static __always_inline void end_ring_request(struct thread_state *thread, struct
 		tally_request(request, end_ns, result);
 	else if (!thread || !word_mask)
 		write_ring_request(request, request, end_ns, result, flags);
-	else if (request->touched || !write_same_of_ring(request, &thread->told[request->fd & (WIRE_TOLD_SLOTS - 1)],
+	else if (request->touched || !write_same_of_ring(request, told_slot(thread, request),
 							 request->what | (u64)flags << 16, end_ns, result))
 		write_ring_request(request, thread, end_ns, result, flags | OF_SUBMITTER);
 	request->start_ns = 0;

@@ -81,7 +81,8 @@ struct known_file {
 #define KNOWN_FILES 4 /* a power of two */
 #define KNOWN_TARGET KNOWN_FILES
 
-/* The request that a thread told in full, per slot of `known`: see struct wire_same. */
+/* The request that a thread told in full, per WIRE_SLOT(): see struct wire_same. (Reads and writes apart: a server
+ * receives and sends on one descriptor in turn, and one of them for both told every request of it in full.) */
 struct told_request {
 	u64 what, where, how; /* as in struct thread_state; what == 0: none was */
 	u64 buffer, requested, offset;
@@ -160,7 +161,7 @@ struct thread_state {
 	 * the first: see known_of(). */
 	struct known_file known[KNOWN_FILES + 1]; /* and the last target */
 	union {
-		struct told_request told[KNOWN_FILES];
+		struct told_request told[WIRE_TOLD_SLOTS];
 		struct tally_place places[KNOWN_FILES][2];
 	};
 

@@ -13,7 +13,7 @@ static __always_inline void seed_generations(struct thread_state *state)
 {
 	u64 seed = bpf_ktime_get_ns() >> 10;
 
-	for (int i = 0; i < KNOWN_FILES; i++)
+	for (int i = 0; i < WIRE_TOLD_SLOTS; i++)
 		state->told[i].head = seed << 54;
 }
 
@@ -24,6 +24,8 @@ static __noinline struct thread_state *add_thread(struct task_struct *task)
 	struct thread_state *state = NULL;
 
 	if (bpf_map_update_elem(&slot_owners, &slot, &tid, BPF_NOEXIST) == 0) {
+		/* Not by an assignment: clang has no memset of more than 1 KiB. */
+		bpf_map_update_elem(&threads, &slot, &new_thread, BPF_ANY);
 		state = bpf_map_lookup_elem(&threads, &slot);
 	} else if (bpf_map_update_elem(&more_threads, &tid, &new_thread, BPF_NOEXIST) == 0) {
 		more_threads_used = 1;
@@ -33,7 +35,6 @@ static __noinline struct thread_state *add_thread(struct task_struct *task)
 		count_loss(WIRE_LOSS_THREADS_FULL);
 		return NULL;
 	}
-	*state = new_thread;
 	if (!tally) /* there its room holds other things */
 		seed_generations(state);
 	state->tgid = tgid;

@@ -164,7 +164,8 @@ struct wire_request {
  * they are as they were told, and the result is what was requested. That of a ring (io_uring) tells in a last word
  * which call submitted it.
  *
- * A thread keeps WIRE_TOLD_SLOTS of them, a later full record of a slot replaces the earlier. The generation is a
+ * A thread keeps WIRE_TOLD_SLOTS of them, by descriptor and by the lowest bit of the operation (what reads has its own,
+ * apart from what writes), a later full record of a slot replaces the earlier. The generation is a
  * check: it can only differ if the full record was lost on the way, and then the request is lost, too. */
 struct wire_same {
 	__u64 time_ns;
@@ -176,7 +177,7 @@ struct wire_same {
 	__u64 words[]; /* up to 4 */
 };
 enum {
-	WIRE_SAME_SLOT = 3,
+	WIRE_SAME_SLOT = 0x83, /* see WIRE_SAME_SLOT_OF() */
 	WIRE_SAME_AHEAD = 4,	/* offset: so many bytes after the one that was told (signed) */
 	WIRE_SAME_SECTOR = 8,	/* offset: so many times 512 bytes; neither: it is unknown */
 	WIRE_SAME_BATCH = 12,	/* both: ahead, and batch_ns of wire_request_detail is the last of `words` */
@@ -188,7 +189,10 @@ enum {
 #define WIRE_IS_SAME(kind) (((kind) & ~0xff) == WIRE_SAME)
 #define WIRE_SAME_OF_BATCH(kind) (((kind) & WIRE_SAME_BATCH) == WIRE_SAME_BATCH)
 
-#define WIRE_TOLD_SLOTS 4
+#define WIRE_TOLD_SLOTS 8
+#define WIRE_SLOT(fd, op) (((fd) & 3) + ((op) & 1) * 4)
+#define WIRE_SAME_OF_SLOT(slot) (((slot) & 3) | ((slot) & 4) << 5)
+#define WIRE_SAME_SLOT_OF(kind) (((kind) & 3) | ((kind) & 0x80) >> 5)
 #define WIRE_GENERATIONS 1024 /* and 22 bits for the thread: the kernel gives no higher numbers */
 #define WIRE_CONTEXT(tid, generation) ((__u32)(generation) << 22 | (tid))
 #define WIRE_TOLD(slot, generation) (0x8000 | (slot) << 12 | (generation))

@@ -1,4 +1,5 @@
 """What becomes of a recording: forms, files, filters, replay. How it is cut short: tests/stress."""
+import collections
 import json
 import os
 import stat
@@ -45,6 +46,27 @@ def test_cached_reads_take_few_bytes_of_a_raw_recording():
     equal(len(trace.ops("pread64")), 5000, "requests")
     check(all(r["result"] == r["requested"] for r in trace.ops("pread64")), "results")
     check(size / 5000 <= 16, f"{size / 5000} bytes a request, with the header")
+
+
+TALK = """
+import socket
+one, other = socket.socketpair()
+for _ in range(2000):
+    one.send(b"q" * 60), other.recv(8192), other.send(b"a" * 40), one.recv(8192)
+"""
+
+
+def test_a_conversation_takes_few_bytes_of_a_raw_recording():
+    """What is sent and received on one descriptor in turn is told in short on either side."""
+    raw, out = TMP / "t.raw", TMP / "t.jsonl"
+    done = iohops("record", "--raw", raw, "-o", out, "--", "/usr/bin/python3", "-c", TALK)
+    equal(done.returncode, 0, f"exit code ({done.stderr})")
+    trace = Trace(out)
+    equal(trace.lost, 0, "lost")
+    for op in ("sendto", "recvfrom"):
+        results = collections.Counter(r["result"] for r in trace.ops(op) if trace.files[r["file"]]["socket"] == "unix_stream")
+        equal(results, {60: 2000, 40: 2000}, f"results of {op}")
+    check(raw.stat().st_size / 8000 <= 24, f"{raw.stat().st_size / 8000} bytes a request, with all that Python reads")
 
 
 def test_a_cut_raw_recording_can_be_replayed_to_its_last_record():

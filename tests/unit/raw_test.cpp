@@ -137,7 +137,7 @@ TEST(Raw, short_records_are_packed_and_come_back_as_they_were) {
         records.push_back(short_record(time, WIRE_SAME_SECTOR | WIRE_SAME_RESULT, context, place, {~0ull}));
         break;
       case 2:
-        records.push_back(short_record(time, 3 | WIRE_SAME_WORDS, context, 0, {random(), 4096, random() % 4096}));
+        records.push_back(short_record(time, WIRE_SAME_OF_SLOT(random() % 8) | WIRE_SAME_WORDS, context, 0, {random(), 4096, random() % 4096}));
         break;
       case 3:
         records.push_back(short_record(time, WIRE_SAME_BATCH, context, place, {random() % 2 * now}));
@@ -146,7 +146,7 @@ TEST(Raw, short_records_are_packed_and_come_back_as_they_were) {
         records.push_back(short_record(time, 1 | WIRE_SAME_BATCH | WIRE_SAME_WORDS, context, place, {random(), 9, 8, now}));
         break;
       default:
-        records.push_back(short_record(time, random() % 4 | WIRE_SAME_AHEAD, context, place));
+        records.push_back(short_record(time, WIRE_SAME_OF_SLOT(random() % 8) | WIRE_SAME_AHEAD, context, place));
     }
   }
   round_trip(records);

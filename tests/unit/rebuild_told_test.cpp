@@ -37,7 +37,7 @@ std::vector<uint64_t> shortened(const wire_request& r, const wire_request& told)
   std::vector<uint64_t> words(3);
   wire_same same{};
   same.time_ns = r.header.time_ns;
-  same.kind = static_cast<uint16_t>(WIRE_SAME | (r.fd & WIRE_SAME_SLOT));
+  same.kind = static_cast<uint16_t>(WIRE_SAME | WIRE_SAME_OF_SLOT(WIRE_SLOT(r.fd, r.op)));
   same.context = WIRE_CONTEXT(r.tid, told.told % WIRE_GENERATIONS);
   same.duration_ns = static_cast<uint32_t>(r.header.time_ns - r.start_ns);
   const auto ahead = static_cast<int64_t>(r.offset - told.offset);
@@ -88,16 +88,17 @@ TEST(RebuildTold, whatever_differs_comes_out_as_it_was) {
     r.requested = any({4096, 100, WIRE_UNKNOWN});
     r.result = static_cast<int64_t>(any({r.requested, 0, 17, static_cast<uint64_t>(-11)}));
     r.file = 1 + static_cast<uint32_t>(r.fd);
+    r.op = static_cast<uint16_t>(any({WIRE_OP_PREAD64, WIRE_OP_PWRITE64}));
     r.flags = random() % 50 == 0 ? WIRE_REQUEST_COPIED : 0;
-    auto& before = told[{r.tid, r.fd & 3}];
-    const bool alike = before.told != 0 && before.fd == r.fd && before.flags == r.flags;
+    auto& before = told[{r.tid, WIRE_SLOT(r.fd, r.op)}];
+    const bool alike = before.told != 0 && before.fd == r.fd && before.op == r.op && before.flags == r.flags;
     const auto words = alike ? shortened(r, before) : std::vector<uint64_t>();
     if (!words.empty()) {
       ASSERT_TRUE(check_record(as_record(words)));
       expect_same(requests.complete(as_record(words)), r);
       in_short++;
     } else {
-      r.told = static_cast<uint16_t>(WIRE_TOLD(r.fd & 3, (before.told + 1) % WIRE_GENERATIONS));
+      r.told = static_cast<uint16_t>(WIRE_TOLD(WIRE_SLOT(r.fd, r.op), (before.told + 1) % WIRE_GENERATIONS));
       before = r;
       requests.learn(bytes_of(r));
     }
@@ -108,7 +109,7 @@ TEST(RebuildTold, whatever_differs_comes_out_as_it_was) {
 TEST(RebuildTold, what_was_never_told_or_told_anew_is_unknown) {
   ToldRequests requests;
   wire_request r = request_at(1000, 0);
-  r.told = WIRE_TOLD(2, 7);
+  r.told = WIRE_TOLD(WIRE_SLOT(r.fd, r.op), 7);
   const auto words = shortened(request_at(2000, 4096), r);
   EXPECT_TRUE(requests.complete(as_record(words)).empty()) << "nothing was told";
   requests.learn(bytes_of(r));
@@ -117,7 +118,7 @@ TEST(RebuildTold, what_was_never_told_or_told_anew_is_unknown) {
   other.told = WIRE_TOLD(1, 7);
   requests.learn(bytes_of(other));
   expect_same(requests.complete(as_record(words)), request_at(2000, 4096));
-  other.told = WIRE_TOLD(2, 8);
+  other.told = WIRE_TOLD(WIRE_SLOT(r.fd, r.op), 8);
   requests.learn(bytes_of(other));
   EXPECT_TRUE(requests.complete(as_record(words)).empty()) << "it belongs to a record that was replaced";
   r.told = 0;
@@ -178,11 +179,11 @@ TEST(RebuildTold, those_that_were_silent_longest_are_forgotten) {
   ToldRequests requests(100);
   for (uint32_t i = 0; i < 150; i++) {
     wire_request r = request_at(1000 + i, 0, 1 + i);
-    r.told = WIRE_TOLD(2, 1);
+    r.told = WIRE_TOLD(WIRE_SLOT(r.fd, r.op), 1);
     requests.learn(bytes_of(r));
   }
   wire_request told = request_at(0, 0, 1);
-  told.told = WIRE_TOLD(2, 1);
+  told.told = WIRE_TOLD(WIRE_SLOT(told.fd, told.op), 1);
   const auto first = shortened(request_at(5000, 0, 1), told);
   const auto last = shortened(request_at(5000, 0, 150), told);
   EXPECT_TRUE(requests.complete(as_record(first)).empty());
@@ -194,11 +195,11 @@ TEST(RebuildTold, a_request_that_cannot_be_completed_is_a_loss) {
   const auto file = story.file("/data");
   wire_request r = request_at(story.now() + 10, 0);
   r.file = file.alias;
-  r.told = WIRE_TOLD(2, 1);
+  r.told = WIRE_TOLD(WIRE_SLOT(r.fd, r.op), 1);
   const auto known = shortened(request_at(story.now() + 1000, 4096), r);
-  r.told = WIRE_TOLD(2, 2);
+  r.told = WIRE_TOLD(WIRE_SLOT(r.fd, r.op), 2);
   const auto unknown = shortened(request_at(story.now() + 2000, 8192), r);
-  r.told = WIRE_TOLD(2, 1);
+  r.told = WIRE_TOLD(WIRE_SLOT(r.fd, r.op), 1);
   std::vector<uint64_t> full(sizeof r / 8);
   std::memcpy(full.data(), &r, sizeof r);
   for (const auto& words : {full, known, unknown}) story.raw(words);

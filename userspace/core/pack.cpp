@@ -6,6 +6,8 @@ namespace iohops {
 namespace {
 
 constexpr uint8_t kOther = 0x80;  // of the kind's byte: another context; of the cell's: a new one
+constexpr uint8_t kSlot = 0x40;   // of the cell's: of a new one, the slot's highest bit, for which the kind has no room
+constexpr unsigned kHighSlot = WIRE_SAME_OF_SLOT(4);
 constexpr size_t kRoom = 65528;   // the largest multiple of 8 that a record's size can say
 constexpr int kWords = 4;
 // The longest: kind, cell, context, varints of time and duration and place and the words.
@@ -19,7 +21,7 @@ int64_t unzigzag(uint64_t value) {
 }
 
 uint32_t cell_of(uint32_t context, uint32_t slot) {
-  return (context ^ context >> 6 ^ context >> 22 ^ slot << 4) % 64;
+  return (context ^ context >> 6 ^ context >> 22 ^ slot << 3) % 64;
 }
 
 // Moves the cell on to the place of its next record.
@@ -44,7 +46,7 @@ void Packer::put_varint(uint64_t value) {
 
 // Kind, and the context if it is another one.
 void Packer::name_context(const wire_same& same) {
-  const auto kind = static_cast<uint8_t>(same.kind);
+  const auto kind = static_cast<uint8_t>(same.kind & ~kHighSlot);
   const uint32_t slot = same.kind & WIRE_SAME_SLOT;
   const PackCell& now = cells_[current_];
   if (now.context == same.context && now.slot == slot) return put(kind);
@@ -52,7 +54,8 @@ void Packer::name_context(const wire_same& same) {
   current_ = cell_of(same.context, slot);
   PackCell& cell = cells_[current_];
   const bool known = cell.context == same.context && cell.slot == slot;
-  put(static_cast<uint8_t>(current_ | (known ? 0 : kOther)));
+  const unsigned new_cell = kOther | ((slot & kHighSlot) != 0 ? kSlot : 0);
+  put(static_cast<uint8_t>(current_ | (known ? 0 : new_cell)));
   if (known) return;
   cell = {.context = same.context, .slot = slot};
   std::memcpy(end_, &same.context, sizeof same.context);
@@ -138,7 +141,8 @@ bool Unpacker::read_context(uint8_t kind) {
   if (end_ - at_ < static_cast<ptrdiff_t>(sizeof context)) return false;
   std::memcpy(&context, at_, sizeof context);
   at_ += sizeof context;
-  cells_[current_] = {.context = context, .slot = kind & unsigned{WIRE_SAME_SLOT}};
+  const unsigned low = kind & WIRE_SAME_SLOT & ~kHighSlot;
+  cells_[current_] = {.context = context, .slot = low | ((cell & kSlot) != 0 ? kHighSlot : 0)};
   return true;
 }
 
@@ -153,7 +157,7 @@ Result<Record> Unpacker::next() {
   time_ns_ += passed;
   wire_same same{};
   same.time_ns = time_ns_;
-  same.kind = static_cast<uint16_t>(WIRE_SAME | (kind & ~unsigned{kOther}));
+  same.kind = static_cast<uint16_t>(WIRE_SAME | (kind & ~unsigned{kOther}) | (cell.slot & kHighSlot));
   same.size = static_cast<uint16_t>(same_bytes(same.kind));
   same.context = cell.context;
   same.duration_ns = static_cast<uint32_t>(duration);

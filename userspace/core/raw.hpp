@@ -2,7 +2,7 @@
 // their meaning; the header text is opaque here.
 //
 //   "IOHOPSRW"  8 bytes
-//   version     u32: 3; 1 had no packed records, 2 no short ones of rings
+//   version     u32: 4; 1 had no packed records, 2 no short ones of rings, 3 four slots of what was told
 //   byte order  u32, 0x01020304 as the tracing machine writes it
 //   wire        u32, WIRE_VERSION of the records
 //   header      u32, bytes of header text that follow the preamble, then zeros up to 8
@@ -23,7 +23,7 @@
 namespace iohops {
 
 inline constexpr std::string_view kRawMagic = "IOHOPSRW";
-inline constexpr uint32_t kRawVersion = 3;
+inline constexpr uint32_t kRawVersion = 4;
 
 class RawWriter {
  public:

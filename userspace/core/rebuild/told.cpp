@@ -41,7 +41,7 @@ Record ToldRequests::complete(Record record) {
   const auto& same = *view<wire_same>(record);
   Thread* thread = threads_.find(same.context & kThread);
   if (thread == nullptr) return {};
-  const Told& slot = thread->slots[same.kind & WIRE_SAME_SLOT];
+  const Told& slot = thread->slots[WIRE_SAME_SLOT_OF(same.kind)];
   const wire_request& told = slot.request;
   if (told.told == 0 || generation_of(told) != same.context >> kThreadBits) return {};
   thread->used_ns = same.time_ns;
