@@ -294,6 +294,13 @@ static __always_inline void write_detail(struct thread_state *state, u64 end_ns,
 	submit(record);
 }
 
+static __always_inline void end_state(struct thread_state *state)
+{
+	state->start_ns = 0;
+	state->touched = 0;
+	state->out_ns = 0;
+}
+
 /* Ends the open request of a thread: after it the thread has none. `at_exit`: from syscall_exit. */
 static __always_inline void finish_request(struct thread_state *state, u64 end_ns, s64 result, u64 offset, u16 flags,
 					bool at_exit)
@@ -314,9 +321,7 @@ static __always_inline void finish_request(struct thread_state *state, u64 end_n
 	} else {
 		write_detail(state, end_ns, result, offset, flags, at_exit, NULL);
 	}
-	state->start_ns = 0;
-	state->touched = 0;
-	state->out_ns = 0;
+	end_state(state);
 }
 
 static __always_inline void close_request(struct thread_state *state, u64 end_ns, s64 result, u64 offset, u16 flags)
@@ -329,9 +334,7 @@ static __always_inline void close_request(struct thread_state *state, u64 end_ns
 static __always_inline void close_fault(struct thread_state *state, struct task_struct *task)
 {
 	if (!state->file_fault) {
-		state->start_ns = 0;
-		state->touched = 0;
-		state->out_ns = 0;
+		end_state(state);
 		return;
 	}
 	u16 flags = WIRE_REQUEST_END_UNKNOWN;

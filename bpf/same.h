@@ -36,42 +36,31 @@ static __always_inline struct told_request *told_slot(struct thread_state *threa
 /* False: no room. What does not fit goes into the ring buffer in full. */
 static __always_inline bool put_same(struct thread_state *state, u64 end_ns, u64 head, u64 where, u64 result)
 {
-	u32 cpu = bpf_get_smp_processor_id();
-	struct word_ring *ring = bpf_map_lookup_elem(&word_rings, &cpu);
-	const u64 mask = word_mask;
-	u64 at, place, *word;
+	struct words words;
+	u64 *word = find_room(&words, bpf_get_smp_processor_id(), SAME_MOST);
 
-	if (!ring) /* can't happen */
+	if (!word)
 		return false;
-	at = ring->written;
-	/* Twice: begin_again() writes a few words more than the record has. */
-	if (unlikely(at - *(volatile u64 *)&ring->read > mask + 1 - 2 * SAME_MOST))
-		return false;
-	place = at & mask;
-	word = &ring->words[place];
 	word[0] = end_ns;
 	word[1] = head;
 	word[2] = where;
-	at += SAME_WORDS;
+	words.end += SAME_WORDS;
 	if (unlikely(head & WIRE_SAME_WORDS)) {
 		word += SAME_WORDS;
 		if (head & WIRE_SAME_BUFFER) {
 			*word++ = state->buffer;
-			at++;
+			words.end++;
 		}
 		if (head & WIRE_SAME_REQUESTED) {
 			*word++ = state->requested;
-			at++;
+			words.end++;
 		}
 		if (head & WIRE_SAME_RESULT) {
 			*word = result;
-			at++;
+			words.end++;
 		}
 	}
-	if (unlikely(place > mask + 1 - SAME_MOST))
-		begin_again(ring, SAME_MOST);
-	barrier();
-	*(volatile u64 *)&ring->written = at;
+	give_out(&words, SAME_MOST);
 	return true;
 }
 

@@ -27,32 +27,23 @@ static __always_inline bool put_same_of_ring(const struct thread_state *request,
 					     u64 end_ns, u64 where, u64 result)
 {
 	u64 buffer = differ(request->buffer, told->buffer), requested = differ(request->requested, told->requested);
-	u64 other = differ(result, request->requested), words = SAME_WORDS + 1 + buffer + requested + other;
-	u32 cpu = bpf_get_smp_processor_id();
-	struct word_ring *ring = bpf_map_lookup_elem(&word_rings, &cpu);
-	const u64 mask = word_mask;
-	u64 at, place, *word;
+	u64 other = differ(result, request->requested), more = 1 + buffer + requested + other;
+	struct words words;
+	u64 *word = find_room(&words, bpf_get_smp_processor_id(), SAME_MOST);
 
-	if (!ring) /* can't happen */
+	if (!word)
 		return false;
-	at = ring->written;
-	if (at - *(volatile u64 *)&ring->read > mask + 1 - 2 * SAME_MOST) /* twice: see put_same() */
-		return false;
-	place = at & mask;
-	word = &ring->words[place];
 	word[0] = end_ns;
 	word[1] = told->head + WIRE_SAME_BATCH + buffer * WIRE_SAME_BUFFER + requested * WIRE_SAME_REQUESTED +
-		  other * WIRE_SAME_RESULT + (words - SAME_WORDS) * SAME_WORD;
+		  other * WIRE_SAME_RESULT + more * SAME_WORD;
 	word[2] = where;
 	/* Those that are not wanted are written over. */
 	word[3] = request->buffer;
 	word[3 + buffer] = request->requested;
 	word[3 + buffer + requested] = result;
 	word[3 + buffer + requested + other] = request->batch_ns;
-	if (place > mask + 1 - SAME_MOST)
-		begin_again(ring, SAME_MOST);
-	barrier();
-	*(volatile u64 *)&ring->written = at + words;
+	words.end += SAME_WORDS + more;
+	give_out(&words, SAME_MOST);
 	return true;
 }
 
@@ -101,9 +92,7 @@ static __always_inline void end_ring_request(struct thread_state *thread, struct
 	else if (request->touched || !write_same_of_ring(request, told_slot(thread, request),
 							 request->what | (u64)flags << 16, end_ns, result))
 		write_ring_request(request, thread, end_ns, result, flags | OF_SUBMITTER);
-	request->start_ns = 0;
-	request->touched = 0;
-	request->out_ns = 0;
+	end_state(request);
 }
 
 #endif /* IOHOPS_SAME_RING_H */

@@ -60,23 +60,43 @@ struct words {
 	u64 end; /* `written`, when the record is */
 };
 
-/* Room for a record of `bytes` (a constant) in one piece; NULL: there is none. */
-static __always_inline void *begin_words(struct words *words, u32 which, u32 bytes, u16 kind, u64 time_ns)
+/* Room for a record of so many words at most in the ring of that number, in one piece; NULL: there is none. */
+static __always_inline u64 *find_room(struct words *words, u32 index, u64 most)
 {
-	u32 cpu = bpf_get_smp_processor_id(), index = cpu + which * word_cpus;
 	struct word_ring *ring = bpf_map_lookup_elem(&word_rings, &index);
-	u64 at, count = bytes / sizeof(u64);
-	struct wire_header *header;
+	const u64 mask = word_mask;
 
-	if (!word_mask || !ring) /* can't happen: the second */
+	if (!ring) /* can't happen */
 		return NULL;
-	at = ring->written;
-	if (at - *(volatile u64 *)&ring->read > word_mask + 1 - 2 * count) /* twice: see begin_again() */
+	words->end = ring->written;
+	if (unlikely(words->end - *(volatile u64 *)&ring->read > mask + 1 - 2 * most)) /* twice: see begin_again() */
 		return NULL;
 	words->ring = ring;
-	words->place = at & word_mask;
-	words->end = at + count;
-	header = (void *)&ring->words[words->place];
+	words->place = words->end & mask;
+	return &ring->words[words->place];
+}
+
+/* The record is whole, and ends where words->end says. */
+static __always_inline void give_out(const struct words *words, u32 most)
+{
+	if (unlikely(words->place > word_mask + 1 - most))
+		begin_again(words->ring, most);
+	barrier();
+	*(volatile u64 *)&words->ring->written = words->end;
+}
+
+/* The record of `bytes` (a constant), begun; NULL: there is no room. */
+static __always_inline void *begin_words(struct words *words, u32 which, u32 bytes, u16 kind, u64 time_ns)
+{
+	u32 cpu = bpf_get_smp_processor_id();
+	struct wire_header *header;
+
+	if (!word_mask)
+		return NULL;
+	header = (void *)find_room(words, cpu + which * word_cpus, bytes / sizeof(u64));
+	if (!header)
+		return NULL;
+	words->end += bytes / sizeof(u64);
 	header->time_ns = time_ns;
 	header->kind = kind;
 	header->size = bytes;
@@ -87,12 +107,7 @@ static __always_inline void *begin_words(struct words *words, u32 which, u32 byt
 /* The record of `bytes` is whole. */
 static __always_inline void end_words(const struct words *words, u32 bytes)
 {
-	u32 count = bytes / sizeof(u64);
-
-	if (words->place > word_mask + 1 - count)
-		begin_again(words->ring, count);
-	barrier();
-	*(volatile u64 *)&words->ring->written = words->end;
+	give_out(words, bytes / sizeof(u64));
 }
 
 #endif /* IOHOPS_WORDS_H */
