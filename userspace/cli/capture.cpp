@@ -122,7 +122,7 @@ Status Capture::drain(uint64_t now) {
 Status Capture::hand_on(uint64_t until_ns) {
   sources_.clear();
   session_.each_word_ring([&](const WordRing& ring, uint32_t number) { sources_.push_back({ring.waiting(), number}); });
-  const Status released = orderer_.release(until_ns, sources_, [&](const Orderer::Run& run) {
+  Status released = orderer_.release(until_ns, sources_, [&](const Orderer::Run& run) {
     Status appended = spool_.append(run.bytes);
     if (WordRing* ring = session_.word_ring(run.ring)) {
       ring->take(run.bytes.size());
