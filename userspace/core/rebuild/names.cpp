@@ -167,6 +167,8 @@ Result<FileState*> Names::file(const wire_file& record, bool& is_new) {
   state.ino = record.ino;
   state.magic = magic;
   state.rdev = record.rdev;
+  state.form = uint64_t{kind == FileKind::kSocket ? record.rdev : 0} << 32 |
+               static_cast<uint32_t>(state.storage) << 8 | static_cast<uint32_t>(kind);
 
   File file;
   file.id = state.id;

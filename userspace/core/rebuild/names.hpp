@@ -31,6 +31,8 @@ struct FileState {
   uint32_t rdev = 0;   // of a socket: WIRE_SOCKET; on an overlay: the dev below, 0: not known
   uint32_t cache = kNone32;  // its page cache in DirtyPages, kNone32: none, or not known yet
   uint32_t aliases = 0;      // that mean it; with the last, it is forgotten
+  // How it stores its bytes, as one number: what a request comes to depends on no more of it (core/rebuild/repeats).
+  uint64_t form = 0;
 };
 
 // The path of a file as every output tells it.

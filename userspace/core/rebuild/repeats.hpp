@@ -35,11 +35,14 @@ struct Repeat {
     Key(const wire_request& record, const FileState& state)
         : flags(uint64_t{record.call_flags} << 32 | record.open_flags),
           call(uint64_t{record.segments} << 32 | uint32_t{record.flags} << 16 | record.op),
-          file(uint64_t{state.kind == FileKind::kSocket ? state.rdev : 0} << 32 |
-               uint32_t{record.offset != WIRE_UNKNOWN} << 16 |
-               static_cast<uint32_t>(state.storage) << 8 | static_cast<uint32_t>(state.kind)) {}
+          file(state.form | uint32_t{record.offset != WIRE_UNKNOWN} << 16) {}
     bool operator==(const Key&) const = default;
-    size_t place() const { return mix(flags + mix(call + mix(file + ring))) % Request::kAlike; }
+    // The products need not wait for each other: what is looked up by it waits for the last one (mix of mix: 6 ns more).
+    size_t place() const {
+      const uint64_t sum = flags * 0x9e3779b97f4a7c15 + call * 0xc2b2ae3d27d4eb4f + file * 0x165667b19e3779f9 +
+                           ring * 0xd6e8feb86659fd93;
+      return sum >> 56;
+    }
   };
 
   Key key;
