@@ -181,7 +181,6 @@ void Relays::note(Process& process, const Request& request, const Figures& figur
 
 const std::vector<Flow>& Relays::settle(const Request& request) {
   settled_.clear();
-  if (unknown_buffers_ == 0 && !unsettled_) return settled_;
   const Figures figures{request.cpu_copies, request.dma_transfers, request.mode_switches};
   if (unknown_buffers_ > 0) note(process(request.id.pid), request, figures);
   if (!unsettled_) return settled_;

@@ -39,9 +39,42 @@ void Repeats::keep(const wire_request_detail& detail, const FileState& file, con
   if (kept == nullptr) kept = std::make_unique<Repeat>();
   kept->key = key;
   kept->writes = of == OpFamily::kWrite;
+  kept->relays = file.storage != Storage::kNone;
+  kept->store = store_of(file);
+  kept->message = is_message(record.op);
   kept->request = request;
   kept->request.alike = ++kept_ * Request::kAlike + key.place();
 }
+
+namespace {
+
+// As note_relay(), which need not ask again what all of a kind have in common.
+void note_relay_again(RebuildState& s, const Repeat& repeat, const wire_request& record, uint64_t bytes) {
+  const Request& r = repeat.request;
+  if (!repeat.relays || r.buffer == 0 || bytes > UINT64_MAX - r.buffer) return;
+  const RelayEnd end{.id = r.id,
+                     .file = r.file,
+                     .store = repeat.store,
+                     .message = repeat.message,
+                     .memory = {r.buffer, r.buffer + bytes},
+                     .start_ns = record.start_ns,
+                     .end_ns = record.header.time_ns};
+  if (repeat.writes) return s.relays.taken(end);
+  const Relays::Figures figures{r.cpu_copies, r.dma_transfers, r.mode_switches};
+  if (!s.relays.filled_again(end, figures)) s.relays.filled(end);
+}
+
+// One that uses what was loaded ahead for others is not alike.
+Status hand_out_shared(RebuildState& s, Request& r, const std::vector<Share>& readahead) {
+  const uint64_t alike = std::exchange(r.alike, 0);
+  r.readahead_of = readahead;
+  Status status = s.sink.request(r);
+  r.readahead_of.clear();
+  r.alike = alike;
+  return status ? emit_flows(s, r) : status;
+}
+
+}  // namespace
 
 Status hand_out_repeat(RebuildState& s, Repeat& repeat, const wire_request& record,
                        const FileState& file) {
@@ -72,18 +105,13 @@ Status hand_out_repeat(RebuildState& s, Repeat& repeat, const wire_request& reco
         !status)
       return status;
   }
-  note_relay(s, record, bytes, r.id, &file);
-  const std::vector<Share>& readahead = use_readahead(s, record, &file);
-  if (readahead.empty()) {
-    if (Status status = s.sink.request(r); !status) return status;
-    return emit_flows(s, r);
+  note_relay_again(s, repeat, record, bytes);
+  if (!s.readahead.empty()) {
+    const std::vector<Share>& readahead = use_readahead(s, record, &file);
+    if (!readahead.empty()) return hand_out_shared(s, r, readahead);
   }
-  const uint64_t alike = std::exchange(r.alike, 0);  // this one is not
-  r.readahead_of = readahead;
-  Status status = s.sink.request(r);
-  r.readahead_of.clear();
-  r.alike = alike;
-  return status ? emit_flows(s, r) : status;
+  if (Status status = s.sink.request(r); !status) return status;
+  return emit_flows(s, r);
 }
 
 }  // namespace iohops
