@@ -3,12 +3,16 @@
 #include "core/rebuild/state.hpp"
 
 namespace iohops {
+namespace {
 
+// Where the data of a file lies, if it is data that could be handed on without the application.
 Endpoint store_of(const FileState& file) {
   if (uses_page_cache(file)) return Endpoint::kPageCache;
   if (file.storage == Storage::kSocket) return Endpoint::kSocket;
   return file.storage == Storage::kPipe ? Endpoint::kPipe : Endpoint::kKernel;
 }
+
+}  // namespace
 
 void note_relay(RebuildState& s, const wire_request& request, uint64_t bytes, RequestId id, const FileState* file) {
   const OpFamily asked = family(request.op);

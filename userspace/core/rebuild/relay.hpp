@@ -46,7 +46,8 @@ class Relays {
   void taken(const RelayEnd& end);
   // The same as filled(), and the figures are known, if the latest buffer of the process was filled from there
   // before and nobody took from it, as most are. False: nothing has been done.
-  bool filled_again(const RelayEnd& end, const Figures& figures);
+  bool filled_again(RequestId id, uint32_t file, bool message, ByteRange memory, uint64_t start_ns, uint64_t end_ns,
+                    const Figures& figures);
   void forget(uint32_t pid);
   // Whether figures of a request can matter to anything: whether to call settle().
   bool waits() const { return unknown_buffers_ > 0 || unsettled_; }
@@ -99,20 +100,17 @@ class Relays {
   uint64_t serial_ = 0;
 };
 
-// Here, so that the end need not be put together in memory: what is copied from there as a whole right after its parts
-// were stored waits for the cache (11 ns a request).
-inline bool Relays::filled_again(const RelayEnd& end, const Figures& figures) {
-  if (end.id.pid != last_pid_ || processes_.empty()) return false;
+inline bool Relays::filled_again(RequestId id, uint32_t file, bool message, ByteRange memory, uint64_t start_ns,
+                                 uint64_t end_ns, const Figures& figures) {
+  if (id.pid != last_pid_ || processes_.empty()) return false;
   Process& all = processes_[last_process_];
-  if (all.latest >= all.memory.size() || !(all.memory[all.latest] == end.memory)) return false;
+  if (all.latest >= all.memory.size() || !(all.memory[all.latest] == memory)) return false;
   Buffer& buffer = all.buffers[all.latest];
-  RelayEnd& from = buffer.from;
-  if (buffer.has_candidates || from.file != end.file || from.store != end.store || from.message != end.message)
-    return false;
+  if (buffer.has_candidates || buffer.from.file != file || buffer.from.message != message) return false;
   unknown_buffers_ -= !buffer.known;
-  from.id.seq = end.id.seq;
-  from.start_ns = end.start_ns;
-  from.end_ns = end.end_ns;
+  buffer.from.id.seq = id.seq;
+  buffer.from.start_ns = start_ns;
+  buffer.from.end_ns = end_ns;
   buffer.serial = ++serial_;
   buffer.figures = figures;
   buffer.known = true;

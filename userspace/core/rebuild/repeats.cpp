@@ -39,8 +39,6 @@ void Repeats::keep(const wire_request_detail& detail, const FileState& file, con
   if (kept == nullptr) kept = std::make_unique<Repeat>();
   kept->key = key;
   kept->writes = of == OpFamily::kWrite;
-  kept->relays = file.storage != Storage::kNone;
-  kept->store = store_of(file);
   kept->message = is_message(record.op);
   kept->request = request;
   kept->request.alike = ++kept_ * Request::kAlike + key.place();
@@ -48,20 +46,17 @@ void Repeats::keep(const wire_request_detail& detail, const FileState& file, con
 
 namespace {
 
-// As note_relay(), which need not ask again what all of a kind have in common.
-void note_relay_again(RebuildState& s, const Repeat& repeat, const wire_request& record, uint64_t bytes) {
+// As note_relay(). Whether it is the same buffer once more is asked with what is in registers: a whole RelayEnd, or the
+// id out of the request, would be read again right after its parts were stored, and wait for the cache (9 ns).
+void note_relay_again(RebuildState& s, const Repeat& repeat, const wire_request& record, RequestId id, uint64_t bytes,
+                      const FileState& file) {
   const Request& r = repeat.request;
-  if (!repeat.relays || r.buffer == 0 || bytes > UINT64_MAX - r.buffer) return;
-  const RelayEnd end{.id = r.id,
-                     .file = r.file,
-                     .store = repeat.store,
-                     .message = repeat.message,
-                     .memory = {r.buffer, r.buffer + bytes},
-                     .start_ns = record.start_ns,
-                     .end_ns = record.header.time_ns};
-  if (repeat.writes) return s.relays.taken(end);
+  const ByteRange memory{record.buffer, record.buffer + bytes};
   const Relays::Figures figures{r.cpu_copies, r.dma_transfers, r.mode_switches};
-  if (!s.relays.filled_again(end, figures)) s.relays.filled(end);
+  const bool again = !repeat.writes && record.segments == 1 &&
+                     s.relays.filled_again(id, file.id, repeat.message, memory, record.start_ns,
+                                           record.header.time_ns, figures);
+  if (!again) note_relay(s, record, bytes, id, &file);
 }
 
 // One that uses what was loaded ahead for others is not alike.
@@ -79,7 +74,8 @@ Status hand_out_shared(RebuildState& s, Request& r, const std::vector<Share>& re
 Status hand_out_repeat(RebuildState& s, Repeat& repeat, const wire_request& record,
                        const FileState& file) {
   Request& r = repeat.request;
-  r.id = s.names.next_id(record.tgid);
+  const RequestId id = s.names.next_id(record.tgid);
+  r.id = id;
   r.tid = record.tid;
   r.comm = s.names.comm(record.tgid, record.tid);
   r.fd = record.fd;
@@ -100,12 +96,12 @@ Status hand_out_repeat(RebuildState& s, Repeat& repeat, const wire_request& reco
   }
   const bool dirties = repeat.writes && file.cache != kNone32 && record.offset != WIRE_UNKNOWN;
   if (dirties && bytes <= UINT64_MAX - record.offset) {
-    const Writer writer{r.id, record.start_ns, record.header.time_ns};
+    const Writer writer{id, record.start_ns, record.header.time_ns};
     if (Status status = note_dirty(s, file, {record.offset, record.offset + bytes}, writer);
         !status)
       return status;
   }
-  note_relay_again(s, repeat, record, bytes);
+  note_relay_again(s, repeat, record, id, bytes, file);
   if (!s.readahead.empty()) {
     const std::vector<Share>& readahead = use_readahead(s, record, &file);
     if (!readahead.empty()) return hand_out_shared(s, r, readahead);

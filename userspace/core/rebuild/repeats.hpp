@@ -47,8 +47,6 @@ struct Repeat {
 
   Key key;
   bool writes = false;
-  bool relays = false;                 // it can be one end of a relay,
-  Endpoint store = Endpoint::kKernel;  // and is this one (RelayEnd)
   bool message = false;
   Request request;  // the last one
 };

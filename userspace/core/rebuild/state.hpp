@@ -157,8 +157,6 @@ ByteRange fault_dirties(const RebuildState& s, const wire_request_detail& record
 // carry.cpp
 // What it brought into the application's memory, or took from there, may be carried on.
 void note_relay(RebuildState& s, const wire_request& request, uint64_t moved, RequestId id, const FileState* file);
-// Where the data of a file lies, if it is data that could be handed on without the application.
-Endpoint store_of(const FileState& file);
 Status emit_settled(RebuildState& s, const Request& request);
 // The flows that are certain now that the request has been handed out. Most are of no relay.
 inline Status emit_flows(RebuildState& s, const Request& request) {
