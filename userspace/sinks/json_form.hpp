@@ -11,8 +11,17 @@
 #include <string_view>
 
 #include "core/model/model.hpp"
+#include "sinks/json_steady.hpp"
 
 namespace iohops {
+
+namespace json_form {
+
+inline constexpr std::string_view kBegin = R"({"type":"request","id":")";
+inline constexpr std::string_view kPidKey = R"("pid":)", kTidKey = R"(,"tid":)", kCommKey = R"(,"comm":")",
+                                  kOpKey = R"(,"op":)";
+
+}  // namespace json_form
 
 // Whose a request is, as its line tells it: "pid":4242,"tid":4243,"comm":"postgres".
 class JsonWho {
@@ -87,13 +96,22 @@ class JsonForm {
     void cut(Number number);
     void end();
   };
-  // What is mostly that of the last line: a program goes on with what it does.
+  // What is mostly that of the last line of the thread: a program goes on with what it does.
   struct Steady {
     uint64_t who = 0;  // JsonWho::serial
     uint64_t requested = 0, result = 0;
     uint32_t file = 0, fd = 0;
     bool operator==(const Steady&) const = default;
+    size_t place() const { return (who + file + requested / 512) % kPlaces; }
   };
+  // The line of one of these. To make it costs as much as some lines do: it is made of what has come a few times.
+  struct Known {
+    Steady steady;
+    uint32_t times = 0;
+    JsonSteady line;
+  };
+  static constexpr size_t kPlaces = 8;
+  static constexpr uint32_t kFewTimes = 4;
   // The digits of a number that hardly changes from one line to the next.
   struct Kept {
     uint64_t number = 0;
@@ -126,16 +144,11 @@ class JsonForm {
   }
   static std::optional<uint64_t> value_of(Number number, const Request& request);
   static bool put_value(Number number, uint64_t value, Request& request);
-  static constexpr bool moves(Number number) {
-    return number == kSeq || number == kOffset || number == kStart || number == kDuration ||
-           number == kAt || number == kEnd || number == kBatchSeq;
-  }
-  void fill(const JsonWho& who);
-  char* put(const Pieces& pieces, const Request& request, const JsonWho& who, char* at) const;
+  void fill(JsonSteady& line, const Request& request, const JsonWho& who) const;
+  char* put(const Request& request, const JsonWho& who, char* at) const;
 
   Pieces form_;
-  Pieces filled_;  // the form, with what is steady filled in; nothing, unless it came twice
-  Steady steady_;  // of the last line
+  std::array<Known, kPlaces> known_;
   std::array<Kept, kNumbers> kept_;  // those that are steady
   Clock start_, end_;                // of the line
 };
