@@ -10,9 +10,8 @@ namespace iohops {
 namespace {
 
 using namespace json_form;
-using json_line::copy;
 using json_line::kHundredMillion;
-using json_line::kStep;
+constexpr size_t kStep = 64;  // pieces are copied in steps of as many bytes, beyond their end
 // What stands before each number. Inside a name the quotes would be escaped.
 constexpr std::string_view kKeys[] = {R"("id":")",
                                       ".",
@@ -30,6 +29,14 @@ constexpr std::string_view kKeys[] = {R"("id":")",
                                       R"(,"cpu_copy_bytes":)",
                                       R"(,"ring":{"batch":")",
                                       "."};
+
+char* copy(char* at, const char* from, size_t size) {
+  if (size <= kStep)
+    std::memcpy(at, from, kStep);
+  else
+    std::memcpy(at, from, size);
+  return at + size;
+}
 
 }  // namespace
 
@@ -209,7 +216,7 @@ char* JsonForm::write(const Request& request, const JsonWho& who, char* at) {
   if (!same || known.line.made()) {
     known.steady = steady;
     known.times = 0;
-    known.line.begin();
+    known.line.clear();
   }
   for (const Number number : {kPid, kFd, kFile, kRequested, kResult})
     kept_[number].set(value_of(number, request).value_or(0));
@@ -262,7 +269,6 @@ void JsonForm::fill(JsonSteady& line, const Request& request, const JsonWho& who
     }
   }
   line.add(std::string_view(form_.text).substr(from, form_.size - from));
-  line.end();
 }
 
 }  // namespace iohops

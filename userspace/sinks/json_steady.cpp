@@ -6,11 +6,18 @@
 #include "sinks/json_line.hpp"
 
 namespace iohops {
-namespace {
 
-using json_line::copy;
 using json_line::eight_digits;
 using json_line::kHundredMillion;
+
+namespace {
+
+// Of 90 to 430 bytes: memcpy has wider stores than this program is compiled with, in steps of 64 bytes they took 4 ns
+// a line more.
+char* copy(char* at, const char* from, size_t size) {
+  std::memcpy(at, from, size);
+  return at + size;
+}
 
 }  // namespace
 
@@ -46,10 +53,6 @@ void JsonSteady::split_offset(bool has) {
 
 void JsonSteady::split_duration() { duration_ = text_.size(); }
 
-void JsonSteady::end() {
-  size_ = text_.size();
-  text_.append(json_line::kStep, '\0');
-}
 
 char* JsonSteady::write(const Numbers& n, char* at) const {
   const char* const text = text_.data();
@@ -59,7 +62,7 @@ char* JsonSteady::write(const Numbers& n, char* at) const {
   char* const second = at;
   at = (JsonLine(copy(at, text + offset_, duration_ - offset_)) << n.duration_ns).end();
   char* const third = at;
-  at = copy(at, text + duration_, size_ - duration_);
+  at = copy(at, text + duration_, text_.size() - duration_);
   const uint64_t start = eight_digits(static_cast<uint32_t>(n.start_ns - start_.base));
   seq_.put(first, eight_digits(static_cast<uint32_t>(n.seq - seq_.base)));
   start_.put(second, start);

@@ -22,7 +22,7 @@ class JsonSteady {
 
   // The line is made of these, in their order. Each member is called for one that the line has, but for the pieces:
   // split_offset() always, with `has` false where the line has no number there.
-  void begin() {
+  void clear() {
     if (made()) *this = {};
   }
   void add(std::string_view text) { text_ += text; }
@@ -33,14 +33,13 @@ class JsonSteady {
   void add_end(uint64_t ns) { add(end_, ns); }
   void split_offset(bool has);
   void split_duration();
-  void end();
 
-  bool made() const { return size_ > 0; }
+  bool made() const { return !text_.empty(); }
   // Whether the line of these can be written.
   bool fits(const Numbers& n) const {
     return seq_.fits(n.seq) && start_.fits(n.start_ns) && end_.fits(n.end_ns()) && batch_seq_.fits(n.batch_seq);
   }
-  // Its end; beyond it, up to json_line::kStep bytes are written.
+  // Its end; beyond it, up to eight bytes are written.
   char* write(const Numbers& n, char* at) const;
 
  private:
@@ -56,8 +55,7 @@ class JsonSteady {
   };
   void add(Spot& spot, uint64_t number);
 
-  std::string text_;  // and json_line::kStep zeros
-  size_t size_ = 0;
+  std::string text_;
   size_t offset_ = 0, duration_ = 0;  // where they stand in the text
   bool has_offset_ = false;
   Spot seq_, batch_seq_, start_, at_, end_;
