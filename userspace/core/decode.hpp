@@ -61,6 +61,14 @@ const T* view(Record record) {
   return reinterpret_cast<const T*>(record.data());
 }
 
+// A request that says "the same as before", as most records are, and check_record() would take: asked here, it costs
+// no call and no Status (2 ns).
+inline bool is_sound_same(Record record) {
+  const auto* header = view<wire_header>(record);
+  return header != nullptr && WIRE_IS_SAME(header->kind) && header->size == record.size() &&
+         record.size() >= same_bytes(header->kind);
+}
+
 // A record that may end before T does: what it lacks is zero.
 template <typename T>
 T prefix(Record record) {

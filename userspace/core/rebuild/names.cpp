@@ -91,8 +91,6 @@ void Names::point(uint32_t alias, uint32_t index) {
   aliases_.add(alias, index, [this](uint64_t, uint32_t gone) { release_alias(gone); });
 }
 
-RequestId Names::next_id(uint32_t tgid) { return {tgid, process_state(tgid).next_seq++}; }
-
 Status Names::process(const wire_process& record) {
   ProcessState& state = process_state(record.tgid);
   Process& process = state.process;
@@ -120,12 +118,6 @@ Status Names::process_exit(const wire_process_exit& record) {
 
 void Names::thread(const wire_thread& record) {
   name_thread(record.tid, record.comm);
-}
-
-std::string_view Names::comm(uint32_t tgid, uint32_t tid) {
-  const ThreadState* thread = threads_.find(tid);
-  if (thread != nullptr) return {thread->comm, thread->comm_size};
-  return process_state(tgid).process.comm;
 }
 
 Result<FileState*> Names::file(const wire_file& record, bool& is_new) {

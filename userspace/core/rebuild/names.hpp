@@ -62,8 +62,16 @@ class Names {
   // The page caches of the files that were forgotten since the last call; valid until the next file.
   const std::vector<uint32_t>& forgotten_caches() const { return forgotten_caches_; }
   // The thread's name, or else its process's; valid until the next name record.
-  std::string_view comm(uint32_t tgid, uint32_t tid);
-  RequestId next_id(uint32_t tgid);
+  std::string_view comm(uint32_t tgid, uint32_t tid) {
+    const ThreadState* thread = threads_.find(tid);
+    if (thread != nullptr) return {thread->comm, thread->comm_size};
+    return process_state(tgid).process.comm;
+  }
+  RequestId next_id(uint32_t tgid) {
+    const uint32_t* known = process_index_.find(tgid);
+    ProcessState& state = known != nullptr ? processes_[*known] : process_state(tgid);
+    return {tgid, state.next_seq++};
+  }
 
  private:
   struct ProcessState {

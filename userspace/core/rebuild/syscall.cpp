@@ -349,7 +349,7 @@ Status on_request_held(RebuildState& s, const wire_request_detail& record, Reque
 Status on_request(RebuildState& s, Record record) {
   const auto* request = view<wire_request>(record);
   const bool detailed = (request->flags & WIRE_REQUEST_DETAIL) != 0;
-  const bool misplaced = appends_elsewhere(*request);
+  const bool misplaced = family(request->op) == OpFamily::kWrite && appends_elsewhere(*request);
   if (is_ringed(request->op)) {
     auto ringed = prefix<wire_request_detail>(record);
     if (misplaced) ringed.request.offset = WIRE_UNKNOWN;
