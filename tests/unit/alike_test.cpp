@@ -210,6 +210,45 @@ TEST(Alike, times_of_every_length_are_exact) {
   EXPECT_EQ(lines[0], lines[1]);
 }
 
+// A program that goes on with what it does: all that may differ from one line to the next passes its powers of ten.
+// `alike` 0: each line is written as if it were the first.
+std::string lines_that_go_on(uint64_t alike, bool moves) {
+  MemoryWriter out;
+  JsonWriter writer(out, Form::kLines);
+  Request request;
+  request.op = "read";
+  request.comm = "application";
+  request.fd = 3;
+  request.alike = alike;
+  request.requested = 4096;
+  request.result = 4096;
+  if (moves) request.hops.emplace_back();
+  if (!moves) request.ring.emplace().batch.emplace();
+  for (uint64_t turn = 1; turn < UINT64_MAX / 40; turn *= 10) {
+    for (uint64_t i = 0; i < 14; ++i) {
+      const uint64_t number = turn + i - std::min<uint64_t>(turn, 7);
+      request.id.seq = request.start_ns = number;
+      request.duration_ns = i % 3 == 0 ? number : i;
+      if (moves) {
+        request.offset = number;
+        request.hops[0].bytes = request.cpu_copy_bytes = 4096;
+        request.hops[0].at_ns = number;
+        request.hops[0].end_ns = number + request.duration_ns;
+      } else {
+        request.ring->batch->seq = number / 2 + 1;
+      }
+      EXPECT_TRUE(writer.request(request));
+    }
+  }
+  EXPECT_TRUE(writer.finish(true));
+  return out.text;
+}
+
+TEST(Alike, lines_that_go_on_pass_every_power_of_ten) {
+  for (const bool moves : {true, false})
+    EXPECT_EQ(lines_that_go_on(256, moves), lines_that_go_on(0, moves));
+}
+
 std::string read_again(const std::string& json, uint64_t* alike = nullptr) {
   MemoryReader input(json);
   Outcome result;
