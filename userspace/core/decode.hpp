@@ -61,8 +61,8 @@ const T* view(Record record) {
   return reinterpret_cast<const T*>(record.data());
 }
 
-// A request that says "the same as before", as most records are, and check_record() would take: asked here, it costs
-// no call and no Status (2 ns).
+// A request that says "the same as before", as most records are, and that check_record() would take: to ask here
+// takes no call and no Status.
 inline bool is_sound_same(Record record) {
   const auto* header = view<wire_header>(record);
   return header != nullptr && WIRE_IS_SAME(header->kind) && header->size == record.size() &&

@@ -47,7 +47,8 @@ void Repeats::keep(const wire_request_detail& detail, const FileState& file, con
 namespace {
 
 // As note_relay(). Whether it is the same buffer once more is asked with what is in registers: a whole RelayEnd, or the
-// id out of the request, would be read again right after its parts were stored, and wait for the cache (9 ns).
+// id out of the request, would be read again right after its parts were stored, and wait for the cache. (With the
+// figures known at once, and not looked for after the request has gone out: 18 ns of 142 a cached request.)
 void note_relay_again(RebuildState& s, const Repeat& repeat, const wire_request& record, RequestId id, uint64_t bytes,
                       const FileState& file) {
   const Request& r = repeat.request;

@@ -37,7 +37,8 @@ struct Repeat {
           call(uint64_t{record.segments} << 32 | uint32_t{record.flags} << 16 | record.op),
           file(state.form | uint32_t{record.offset != WIRE_UNKNOWN} << 16) {}
     bool operator==(const Key&) const = default;
-    // The products need not wait for each other: what is looked up by it waits for the last one (mix of mix: 6 ns more).
+    // The products need not wait for each other: what is looked up by it waits for the last one. (mix of mix, of
+    // a key put together from single bytes: 5 ns more.)
     size_t place() const {
       const uint64_t sum = flags * 0x9e3779b97f4a7c15 + call * 0xc2b2ae3d27d4eb4f + file * 0x165667b19e3779f9 +
                            ring * 0xd6e8feb86659fd93;
