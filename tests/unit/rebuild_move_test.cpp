@@ -73,6 +73,102 @@ TEST(RebuildMove, what_has_no_pages_fills_some_by_copying) {
   EXPECT_EQ(handed_on(direct, Endpoint::kKernel, Endpoint::kPipe), kBytes) << "pages of no page cache";
 }
 
+TEST(RebuildMove, devices_and_datagrams_fill_pages_for_the_pipe) {
+  const Request random = moved(WIRE_OP_SPLICE, kDevRandom, kPipe);
+  EXPECT_EQ(copied(random, Endpoint::kKernel, Endpoint::kPipe), kBytes) << "devtmpfs is no tmpfs";
+  EXPECT_EQ(random.hops.size(), 1u) << "they are the pipe's own";
+  FileSpec unix_datagram = kSocket;
+  unix_datagram.rdev = WIRE_SOCKET(1, 2, 0);
+  for (const FileSpec& socket : {kUdp, unix_datagram}) {
+    const Request r = moved(WIRE_OP_SPLICE, socket, kPipe);
+    EXPECT_EQ(copied(r, Endpoint::kSocket, Endpoint::kPipe), kBytes) << "it has no splice_read";
+    EXPECT_EQ(r.hops.size(), 1u);
+  }
+}
+
+TEST(RebuildMove, what_a_local_stream_hands_out_is_a_guess) {
+  FileSpec stream = kSocket;
+  stream.rdev = WIRE_SOCKET(1, 1, 0);
+  const Request r = moved(WIRE_OP_SPLICE, stream, kPipe);
+  EXPECT_EQ(handed_on(r, Endpoint::kSocket, Endpoint::kPipe), kBytes);
+  EXPECT_EQ(r.hops.front().evidence, Evidence::kInferred);
+  Story story;
+  const auto socket = story.file("socket:[1]", stream);
+  const auto pipe = story.file("pipe:[2]", kPipe);
+  story.call(WIRE_OP_SPLICE, socket).at(WIRE_UNKNOWN, kBytes).to(pipe).returns(100);
+  const Request& little = story.told().request_of(1);
+  EXPECT_EQ(copied(little, Endpoint::kSocket, Endpoint::kPipe), 100u) << "it lay beside its head";
+  EXPECT_EQ(little.hops.front().evidence, Evidence::kInferred);
+}
+
+TEST(RebuildMove, o_direct_is_a_wish) {
+  const Request memory = moved(WIRE_OP_SPLICE, kPipe, kTmpfs, 0, WIRE_REQUEST_TO_DIRECT);
+  EXPECT_EQ(copied(memory, Endpoint::kPipe, Endpoint::kKernel), kBytes) << "tmpfs has nothing to go past";
+  for (const FileSpec& fs : {FileSpec{}, kBtrfs}) {
+    Story story;
+    const auto source = story.file("/from", fs);
+    const auto target = story.file("/to", fs);
+    story.call(WIRE_OP_SENDFILE, source).at(0, kBytes).to(target, 0).dirties(kBytes).ends(kBytes,
+                                                                                         WIRE_REQUEST_TO_DIRECT);
+    story.call(WIRE_OP_SENDFILE, source).at(0, 100).to(target, 0).ends(100, WIRE_REQUEST_TO_DIRECT);
+    story.call(WIRE_OP_SENDFILE, source).at(0, kPage).to(target, 0).dirties(kPage).ends(kPage, WIRE_REQUEST_TO_DIRECT);
+    const Ledger& ledger = story.told();
+    EXPECT_EQ(copied(ledger.request_of(1), Endpoint::kPageCache, Endpoint::kPageCache), kBytes) << "checksummed";
+    EXPECT_EQ(ledger.request_of(1).hops.front().evidence, Evidence::kInferred);
+    EXPECT_EQ(ledger.request_of(2).cpu_copies, 1u) << "less than a sector";
+    EXPECT_EQ(ledger.request_of(3).cpu_copies, fs.magic == kBtrfs.magic ? 1u : 0u) << "ext4's inode is a page, too";
+  }
+}
+
+TEST(RebuildMove, a_direct_source_that_falls_back_is_copied_out_of_the_page_cache) {
+  Story story;
+  const auto source = story.file("/from", kBtrfs);
+  const auto pipe = story.file("pipe:[1]", kPipe);
+  story.call(WIRE_OP_SPLICE, source).at(100, kPage).flags(kODirect).to(pipe).returns(kPage);
+  story.call(WIRE_OP_SPLICE, source).at(0, kPage).flags(kODirect).adds(0, 1).to(pipe).returns(kPage);
+  const Ledger& ledger = story.told();
+  for (const uint64_t seq : {1u, 2u}) {
+    const Request& r = ledger.request_of(seq);
+    EXPECT_EQ(copied(r, Endpoint::kPageCache, Endpoint::kPipe), kPage);
+    EXPECT_EQ(r.path, Path::kBuffered);
+  }
+}
+
+TEST(RebuildMove, trees_of_btrfs_do_not_hide_that_extents_are_shared) {
+  Story story;
+  FileSpec elsewhere = kBtrfs;
+  elsewhere.dev = kDisk + 2;
+  const auto source = story.file("/from", kBtrfs);
+  const auto target = story.file("/to", kBtrfs);
+  const auto other = story.file("/other", elsewhere);
+  const auto copy = [&](uint64_t from, const NamedFile& to, uint64_t bytes) {
+    story.call(WIRE_OP_COPY_FILE_RANGE, source).at(from, bytes).to(to, 0).dirties(16 * kPage).returns(bytes);
+  };
+  copy(0, target, kBytes + 5);  // its tail is the file's end, or it would have been cut off
+  copy(512, target, kBytes);
+  copy(0, target, 5);
+  copy(0, other, kBytes);
+  const Ledger& ledger = story.told();
+  EXPECT_EQ(ledger.request_of(1).cpu_copies, 0u);
+  EXPECT_EQ(ledger.request_of(2).cpu_copies, 1u);
+  EXPECT_EQ(ledger.request_of(3).cpu_copies, 1u);
+  EXPECT_EQ(ledger.request_of(4).cpu_copies, 1u) << "before 5.19";
+}
+
+TEST(RebuildMove, a_server_copies_what_it_keeps) {
+  FileSpec fuse{0100644, 0x65735546, "fuse", 50};
+  Story story;
+  const auto source = story.file("/from", fuse);
+  const auto target = story.file("/to", fuse);
+  story.call(WIRE_OP_COPY_FILE_RANGE, source).at(100, kBytes).to(target, 7).returns(kBytes);
+  auto local = story.call(WIRE_OP_COPY_FILE_RANGE, source).at(0, kBytes).to(target, 0);
+  local.adds_of(target, 0, 16).returns(kBytes);
+  const Ledger& ledger = story.told();
+  EXPECT_EQ(ledger.request_of(1).cpu_copies, 0u);
+  EXPECT_EQ(ledger.request_of(1).hops.front().evidence, Evidence::kInferred);
+  EXPECT_EQ(ledger.request_of(2).cpu_copies, 1u) << "through this kernel's page cache";
+}
+
 TEST(RebuildMove, vmsplice_gives_pages_and_takes_copies) {
   for (const uint32_t access : {0u, 1u}) {  // O_RDONLY, O_WRONLY
     Story story;

@@ -38,6 +38,7 @@ inline constexpr FileSpec kSocket{0140777, 0x534f434b, "sockfs", 8};
 inline constexpr FileSpec kTcp{0140777, 0x534f434b, "sockfs", 8, 0, 1, WIRE_SOCKET(2, 1, 6)};
 inline constexpr FileSpec kUdp{0140777, 0x534f434b, "sockfs", 8, 0, 1, WIRE_SOCKET(2, 2, 17)};
 inline constexpr FileSpec kXfs{0100644, 0x58465342, "xfs"};
+inline constexpr FileSpec kBtrfs{0100644, 0x9123683e, "btrfs"};
 inline constexpr FileSpec kProc{0100444, 0x9fa0, "proc", 22};
 inline constexpr FileSpec kDevNull{0020666, 0x01021994, "devtmpfs", 6, 0, 1, 1u << 20 | 3};
 inline constexpr FileSpec kDevRandom{0020666, 0x01021994, "devtmpfs", 6, 0, 1, 1u << 20 | 9};

@@ -57,6 +57,7 @@ constexpr uint32_t kNetworkMagics[] = {
 
 constexpr uint32_t kFuseMagic = 0x65735546;  // virtiofs too
 constexpr uint32_t kOverlayMagic = 0x794c7630;
+constexpr uint32_t kBtrfsMagic = 0x9123683e;
 constexpr uint32_t kAnonInodeMagic = 0x09041934;
 
 template <size_t N>
@@ -162,13 +163,15 @@ bool direct_read_was_a_hole(uint32_t magic, bool falls_back) {
 
 bool can_share_extents(uint32_t magic) {
   constexpr uint32_t kMagics[] = {
-      0x9123683e,  // btrfs
+      kBtrfsMagic,
       0x58465342,  // xfs
       0x7461636f,  // ocfs2
       0xca451a4e,  // bcachefs
   };
-  return contains(kMagics, magic) || contains(kNetworkMagics, magic);  // the server may
+  return contains(kMagics, magic) || contains(kNetworkMagics, magic) || magic == kFuseMagic;  // the server may
 }
+
+bool is_btrfs(uint32_t magic) { return magic == kBtrfsMagic; }
 
 CopyRule copy_rule(Storage storage, bool write, bool direct) {
   const auto between = [write](Endpoint store, Evidence evidence) {

@@ -47,6 +47,7 @@ bool is_shared_memory(uint32_t magic);   // tmpfs, ramfs: its pages can be hande
 // copied. `falls_back`: the file was seen to go through the page cache all the same.
 bool direct_read_was_a_hole(uint32_t magic, bool falls_back);
 bool can_share_extents(uint32_t magic);  // copy_file_range may copy nothing (reflink)
+bool is_btrfs(uint32_t magic);
 
 // The CPU copy of a read (`write` false) or write of `storage`; nothing is copied if from == to.
 struct CopyRule {
