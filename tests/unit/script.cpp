@@ -334,6 +334,7 @@ uint64_t Story::completes(const std::vector<Bio>& bios, How how) {
   record.sector = how.sector != 0 ? how.sector : record.id * 1000;
   record.issue_ns = now_ += 1000;
   record.insert_ns = record.issue_ns - 500;
+  if ((how.transfer_flags & WIRE_TRANSFER_NO_ISSUE) != 0) record.issue_ns = record.insert_ns = 0;
   now_ += 10000;
   for (const Bio& bio : bios) record.bytes += bio.part.bytes;
   record.dev = how.dev;

@@ -85,11 +85,15 @@ TEST(Summarizer, bytes_without_an_owner_are_conserved_and_shown) {
 TEST(Summarizer, direct_io_moves_the_processes_own_pages) {
   Transfer direct = missed_read_transfer();
   direct.cause = Cause::kDirect;
+  direct.offset.reset();
   Summarizer summarizer;
   ASSERT_TRUE(summarizer.transfer(direct));
   direct.op = "write";
   ASSERT_TRUE(summarizer.transfer(direct));
+  direct.offset = 0;  // pages of a file that sendfile handed on
+  ASSERT_TRUE(summarizer.transfer(direct));
   const Summary summary = summarizer.take();
+  EXPECT_EQ(summary.dma_by_hop[at(Endpoint::kPageCache)][at(Endpoint::kDevice)].count, 1U);
   EXPECT_EQ(summary.dma_by_hop[at(Endpoint::kDevice)][at(Endpoint::kUser)].count, 1U);
   EXPECT_EQ(summary.dma_by_hop[at(Endpoint::kUser)][at(Endpoint::kDevice)].count, 1U);
 }

@@ -23,15 +23,11 @@ uint64_t owned_bytes(const Transfer& transfer) {
   return bytes;
 }
 
-// A flush, a discard or a zone command names sectors or nothing: no data crosses the bus.
-bool carries_data(std::string_view op) {
-  return op == "read" || op == "write" || op == "zone_append" || op == "transmit" ||
-         op == "receive";
-}
-
-// Direct I/O and swap move the process's own pages, everything else pages of a cache.
-Endpoint memory_side(Cause cause) {
-  return cause == Cause::kDirect || cause == Cause::kSwap ? Endpoint::kUser : Endpoint::kPageCache;
+// Direct I/O and swap move the process's own pages, everything else pages of a cache; so does sendfile to a file that is
+// open with O_DIRECT: they have a place in the source.
+Endpoint memory_side(const Transfer& transfer) {
+  const bool own = transfer.cause == Cause::kDirect && !transfer.offset;
+  return own || transfer.cause == Cause::kSwap ? Endpoint::kUser : Endpoint::kPageCache;
 }
 
 }  // namespace
@@ -78,7 +74,7 @@ void Summarizer::add_sync(const Request& request) {
 
 // Where a stacked device stands between.
 void Summarizer::add_stage(const Transfer& transfer) {
-  if (transfer.carried_on) add(summary_.carried_on, carries_data(transfer.op) ? transfer.bytes : 0);
+  if (transfer.carried_on) add(summary_.carried_on, transfer.carries_data() ? transfer.bytes : 0);
   for (const StageCopy& copy : transfer.copies) {
     add(summary_.cpu_copies, copy.bytes);
     add(summary_.cpu_copies_by_hop[index(copy.from)][index(copy.to)], copy.bytes);
@@ -209,7 +205,7 @@ Status Summarizer::transfer(const Transfer& transfer) {
   last_ns_ = std::max(last_ns_, transfer.complete_ns);
   add_sync_work(transfer);
   add_stage(transfer);
-  const bool data = carries_data(transfer.op);
+  const bool data = transfer.carries_data();
   const uint64_t bytes = data ? owned_bytes(transfer) + transfer.unattributed_bytes : 0;
   const uint64_t unattributed = data ? transfer.unattributed_bytes : 0;
   if (unattributed > 0) {
@@ -228,7 +224,7 @@ Status Summarizer::transfer(const Transfer& transfer) {
   if (!data) return {};
   const bool network = transfer.op == "transmit" || transfer.op == "receive";
   const bool in = transfer.op == "read" || transfer.op == "receive";
-  const Endpoint memory = network ? Endpoint::kSocket : memory_side(transfer.cause);
+  const Endpoint memory = network ? Endpoint::kSocket : memory_side(transfer);
   const Endpoint device = network ? Endpoint::kNic : Endpoint::kDevice;
   const Endpoint from = in ? device : memory;
   const Endpoint to = in ? memory : device;

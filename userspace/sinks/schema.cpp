@@ -212,7 +212,7 @@ constexpr std::string_view kSchema = R"json({
         "complete_ns": {"$ref": "#/$defs/count"},
         "error": {"description": "0, or -errno", "$ref": "#/$defs/i32"}, "cause": {"$ref": "#/$defs/cause"},
         "owners": {"$ref": "#/$defs/shares"},
-        "unattributed_bytes": {"description": "with the owners' bytes: all of the transfer's", "$ref": "#/$defs/count"},
+        "unattributed_bytes": {"description": "with the owners' bytes: all of the transfer's, if it carries any (a discard does not)", "$ref": "#/$defs/count"},
         "file": {"description": "whose pages it moved", "$ref": "#/$defs/file_id_or_null"},
         "offset": {"description": "of the first page in that file", "$ref": "#/$defs/count_or_null"},
         "dma": {

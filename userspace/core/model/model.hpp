@@ -267,6 +267,11 @@ struct Transfer {
   std::vector<Parent> parents;    // whose bytes it carries on
   std::vector<StageCopy> copies;  // made by the driver of `device`
   bool carried_on = false;  // a device or a file below took the bytes over: this is not the bottom
+
+  // A flush, a discard or a zone command names sectors or nothing: no data crosses the bus.
+  bool carries_data() const {
+    return op == "read" || op == "write" || op == "zone_append" || op == "transmit" || op == "receive";
+  }
 };
 
 // Device work that happened after the request returned, on its behalf.

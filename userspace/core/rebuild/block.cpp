@@ -1,5 +1,4 @@
-// Block requests: whose bios they carried, why, and what the device moved between which memory and
-// itself.
+// Block requests: whose bios they carried, and what the device moved between which memory and itself.
 #include "core/rebuild/blk_types.hpp"
 
 #include "core/ops.hpp"
@@ -7,51 +6,6 @@
 
 namespace iohops {
 namespace {
-
-// The bio carries pages of the very file that its owner's request names.
-bool is_own_data(const wire_bio_part& bio, const FileState* file) {
-  const bool of_device = (bio.flags & WIRE_BIO_METADATA) != 0;
-  if (file == nullptr) return bio.ino != 0 && !of_device;
-  if (file->kind == FileKind::kBlock) return of_device && bio.origin_dev == file->rdev;
-  if (bio.ino == 0 || of_device) return false;
-  return file->overlay || (bio.ino == file->ino && bio.dev == file->dev);
-}
-
-Cause cause_of_read(const wire_bio_part& bio, const wire_request* owner, const FileState* file) {
-  const OpFamily asked = owner != nullptr ? family(owner->op) : OpFamily::kOther;
-  // A write loads what surrounds its bytes in their page before it can change them.
-  if (asked == OpFamily::kWrite) return Cause::kReadModifyWrite;
-  // So does one that moves bytes from another file into this one.
-  if (asked == OpFamily::kMove) {
-    return is_own_data(bio, file) ? Cause::kRead : Cause::kReadModifyWrite;
-  }
-  if ((bio.flags & WIRE_BIO_NO_MAPPING) == 0 &&
-      (asked == OpFamily::kRead || asked == OpFamily::kFault)) {
-    return Cause::kRead;
-  }
-  return (bio.op_flags & blk::kReadahead) != 0 ? Cause::kReadahead : Cause::kRead;
-}
-
-Cause cause_of(const wire_bio_part& bio, const wire_request* owner, const FileState* file) {
-  if (blk::is_flush(bio.op_flags, bio.bytes)) return Cause::kFlush;
-  if ((bio.flags & WIRE_BIO_SWAP) != 0) return Cause::kSwap;
-  if (blk::is_discard(bio.op_flags)) return Cause::kDiscard;
-  if (blk::op(bio.op_flags) == blk::kWriteZeroes) return Cause::kWriteZeroes;
-  if (!blk::carries_data(bio.op_flags)) return Cause::kUnknown;
-  if ((bio.flags & WIRE_BIO_USER) != 0) return Cause::kDirect;
-  const bool device_pages = (bio.flags & WIRE_BIO_METADATA) != 0 && !is_own_data(bio, file);
-  const bool metadata = device_pages || (bio.op_flags & blk::kMeta) != 0;
-  if (blk::is_read(bio.op_flags))
-    return metadata ? Cause::kMetadata : cause_of_read(bio, owner, file);
-  if (metadata) {
-    // A journal writes synchronously, from pages of the device (jbd2) or its own (xfs); metadata in
-    // place goes out later. A heuristic: nothing in a bio names the journal.
-    constexpr uint32_t kUrgent = blk::kSync | blk::kFua | blk::kPreflush;
-    const bool log_pages = (bio.flags & (WIRE_BIO_METADATA | WIRE_BIO_NO_MAPPING)) != 0;
-    return log_pages && (bio.op_flags & kUrgent) != 0 ? Cause::kJournal : Cause::kMetadata;
-  }
-  return owner != nullptr && asks_for_sync(*owner) ? Cause::kFsync : Cause::kWriteback;
-}
 
 // What a thread queues in a system call that is not traced: a read that may be one ahead, a write that a sync may have
 // asked for.
@@ -180,6 +134,7 @@ void fill_owners(const PendingTransfer& transfer, Transfer& out) {
     if (transfer.parts[claim.part].owner.seq != 0) continue;
     for (const Share& share : claim.shares) add_owner(out, share.request, share.bytes);
   }
+  if (!out.carries_data()) out.unattributed_bytes = 0;  // its bytes are sectors
 }
 
 void fill_place(RebuildState& s, const PendingTransfer& transfer, Transfer& out) {
@@ -265,6 +220,7 @@ Status give_up_stale(RebuildState& s, TransferPart& part) {
 // Finds the owner of a part, and counts the bio as completed for it.
 Status attribute_part(RebuildState& s, uint32_t slot, uint32_t index) {
   TransferPart& part = s.transfers[slot].parts[index];
+  mend_origin(part.bio);
   if (is_stale(part.bio, s.transfers[slot].record)) return give_up_stale(s, part);
   if (part.bio.dev != 0 && part.bio.file != 0 && part.bio.dev != part.bio.origin_dev)
     s.commits.device_of[part.bio.dev] = part.bio.origin_dev;
@@ -294,6 +250,12 @@ Status attribute_part(RebuildState& s, uint32_t slot, uint32_t index) {
   }
   keep_commit(s, slot, index);
   return claim_pages(s, slot, index);
+}
+
+// It failed before a device was asked, on this level or below: memory that the device cannot reach, sectors behind its
+// end. Nothing has moved.
+bool was_refused(const PendingTransfer& transfer) {
+  return transfer.record.error != 0 && transfer.record.issue_ns == 0 && transfer.children.empty();
 }
 
 // Others' journal and flushes, for which nobody of the trace has waited.
@@ -337,7 +299,7 @@ void resolve_part(RebuildState& s, PartRef ref, HeldRequest* held) {
   TransferPart& part = transfer.parts[ref.part];
   const wire_request* owner = held != nullptr && held->ended ? &held->record.request : nullptr;
   const FileState* file = owner != nullptr ? s.names.find_file(owner->file) : nullptr;
-  part.cause = cause_of(part.bio, owner, file);
+  part.cause = cause_of(s, part.bio, owner, file);
   if (s.context.light && is_undecided(part.bio, part.cause)) part.cause = Cause::kUnknown;
   // The loop driver writes its file in a thread of its own, when the device has been flushed.
   const bool sync = (part.bio.op_flags & blk::kSync) != 0 && (part.bio.flags & WIRE_BIO_REASON_MASK) == 0;
@@ -355,7 +317,7 @@ void resolve_part(RebuildState& s, PartRef ref, HeldRequest* held) {
   transfer.bytes_by_cause[static_cast<size_t>(part.cause)] += wanted;
   transfer.bytes_by_cause[static_cast<size_t>(Cause::kReadahead)] += part.ahead;
   if (held == nullptr || part.bytes == 0) return;
-  if (!blk::carries_data(transfer.record.op_flags)) return;
+  if (!blk::carries_data(transfer.record.op_flags) || was_refused(transfer)) return;
   if (!transfer.dma) {
     carry_hops(s, ref.transfer, {part.at, part.at + wanted}, part.cause, *held);
     carry_hops(s, ref.transfer, {part.at + wanted, part.at + part.bytes}, Cause::kReadahead, *held);
@@ -404,6 +366,7 @@ Status on_transfer(RebuildState& s, const wire_transfer& record) {
   transfer.dma = dma != nullptr ? *dma : !bio_based;
   transfer.waiting_for++;  // for this function
   meet_children(s, slot);
+  transfer.dma = transfer.dma && !was_refused(transfer);
   const auto parts = static_cast<uint32_t>(transfer.parts.size());
   s.details += parts;
   for (uint32_t i = 0; i < parts; i++) {

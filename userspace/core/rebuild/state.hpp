@@ -225,6 +225,15 @@ void fill_stage(RebuildState& s, const PendingTransfer& transfer, Transfer& out)
 Status write_below(RebuildState& s, uint32_t cache, ByteRange range, const Writer& writer);
 uint32_t cache_of(RebuildState& s, const wire_bio_part& bio);
 
+// cause.cpp
+// The bio carries pages of the very file that its owner's request names.
+bool is_own_data(const wire_bio_part& bio, const FileState* file);
+// `owner`: the request that queued it, NULL: none, or not known.
+Cause cause_of(const RebuildState& s, const wire_bio_part& bio, const wire_request* owner, const FileState* file);
+// xfs keeps small blocks of metadata in memory of the slab. What stands there where a page has its mapping is anything:
+// neither an application's buffer nor swap is metadata.
+void mend_origin(wire_bio_part& bio);
+
 // block.cpp
 Endpoint memory_of(const wire_bio_part& bio);
 void add_hop(HeldRequest& held, const Hop& hop);
