@@ -263,6 +263,7 @@ static __always_inline int block_errno(int status)
 	case 8: return -84;  /* PROTECTION: EILSEQ */
 	case 9: return -12;  /* RESOURCE: ENOMEM */
 	case 12: return -11; /* AGAIN: EAGAIN */
+	case 19: return -22; /* INVAL: EINVAL, since 6.10. 13 to 18 have moved between versions */
 	}
 	return status > 0 ? -5 : status;
 }

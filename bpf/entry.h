@@ -31,6 +31,7 @@ enum {
 	OP_READV_FIXED = 60,
 	OP_WRITEV_FIXED = 61,
 };
+#define REQ_F_FIXED_FILE 1
 #define REQ_F_BUFFER_SELECT 32
 #define REQ_F_SUBMITTED 0x7f /* IOSQE_* */
 #define RECV_MULTISHOT 2 /* IORING_RECV_MULTISHOT */
@@ -142,7 +143,8 @@ static __noinline void read_submission(struct thread_state *request, struct io_k
 	}
 }
 
-/* splice and tee name the target as their descriptor, the source among their arguments. */
+/* splice and tee name the target as their descriptor, the source among their arguments. A target that is registered
+ * with the ring is not looked for. */
 static __noinline void read_splice(struct thread_state *request, struct thread_state *thread, struct io_kiocb *req,
 				   struct files_struct *files)
 {
@@ -150,13 +152,25 @@ static __noinline void read_splice(struct thread_state *request, struct thread_s
 	struct known_file *known = &thread->known[KNOWN_TARGET];
 	u32 open_flags;
 
-	request->to_fd = request->fd;
+	request->to_fd = req->flags & REQ_F_FIXED_FILE ? -1 : request->fd;
 	request->fd = BPF_CORE_READ(splice, splice_fd_in);
 	request->offset = BPF_CORE_READ(splice, off_in);
 	request->to_offset = BPF_CORE_READ(splice, off_out);
 	request->requested = BPF_CORE_READ(splice, len);
-	if (know_file(thread, known, files, request->to_fd, &open_flags))
-		request->to_file = known->alias;
+	request->call_flags = BPF_CORE_READ(splice, flags);
+	if (!know_file(thread, known, files, request->to_fd, &open_flags))
+		return;
+	request->to_file = known->alias;
+	if (open_flags & O_DIRECT)
+		request->flags |= WIRE_REQUEST_TO_DIRECT;
+}
+
+/* Its descriptor is the number of a file that is registered with the ring. */
+static __always_inline bool is_fixed(struct thread_state *request, struct io_kiocb *req)
+{
+	if (request->op == WIRE_OP_URING + OP_SPLICE || request->op == WIRE_OP_URING + OP_TEE)
+		return request->call_flags >> 31; /* SPLICE_F_FD_IN_FIXED */
+	return req->flags & REQ_F_FIXED_FILE;
 }
 
 static __always_inline bool is_multishot(struct thread_state *request, struct io_kiocb *req)

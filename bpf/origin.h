@@ -104,6 +104,8 @@ static __always_inline bool is_mapped_buffer(const struct thread_state *state, c
 
 	if (!part->ino || !(state->open_flags & O_DIRECT) || known->stacked)
 		return false;
+	if (state->to_file) /* sendfile and its kin have no buffer: it is a page of the target, or handed to it */
+		return false;
 	return !(part->flags & WIRE_BIO_METADATA) &&
 	       (part->ino != known->ino || part->dev != known->dev);
 }

@@ -54,6 +54,15 @@ static __always_inline struct bio_state *begin_bio(u64 bio)
 	return state;
 }
 
+/* What is written to a target that is open with O_DIRECT, out of pages that are none of the target's. */
+static __always_inline bool is_handed(const struct thread_state *state, const struct wire_bio_part *part)
+{
+	if (!state->to_file || !(state->flags & WIRE_REQUEST_TO_DIRECT) || !part->ino)
+		return false;
+	return (part->op_flags & REQ_OP_MASK) != REQ_OP_READ && !(part->flags & WIRE_BIO_METADATA) &&
+	       part->file != state->to_file;
+}
+
 /* It is one of the thread's request. */
 static __always_inline void count_bio(struct thread_state *state, struct wire_bio_part *part)
 {
@@ -61,6 +70,8 @@ static __always_inline void count_bio(struct thread_state *state, struct wire_bi
 		part->flags |= WIRE_BIO_USER;
 		part->ino = part->index = part->dev = part->file = 0;
 	}
+	if (is_handed(state, part))
+		part->flags |= WIRE_BIO_HANDED;
 	bool direct = part->flags & WIRE_BIO_USER;
 
 	part->owner.tid = state->tid; /* of the submitter, if it is a ring's */

@@ -207,10 +207,15 @@ static long close_leftover(void *map, u32 *key, struct thread_state *state, void
 {
 	if (!state->tid || !state->start_ns)
 		return 0;
-	if (state->op != WIRE_OP_PAGE_FAULT)
-		close_request(state, bpf_ktime_get_ns(), 0, state->offset, WIRE_REQUEST_OPEN);
-	else if (state->file_fault)
+	if (state->op != WIRE_OP_PAGE_FAULT) {
+		u64 now = bpf_ktime_get_ns();
+
+		if (state->out_ns && !tally)
+			end_wait(state, now);
+		close_request(state, now, 0, state->offset, WIRE_REQUEST_OPEN);
+	} else if (state->file_fault) {
 		close_request(state, state->last_event_ns, 0, state->offset, WIRE_REQUEST_END_UNKNOWN);
+	}
 	return 0;
 }
 

@@ -22,7 +22,6 @@
 #include "same_ring.h"
 #include "thread.h"
 
-#define REQ_F_FIXED_FILE 1
 #define IORING_CQE_F_MORE 2
 
 struct io_rsrc_node {
@@ -130,7 +129,7 @@ static __always_inline int submitted(struct io_kiocb *req)
 	read_submission(request, req);
 	if (op == OP_SPLICE || op == OP_TEE)
 		read_splice(request, thread, req, files);
-	if (req->flags & REQ_F_FIXED_FILE)
+	if (is_fixed(request, req))
 		resolve_fixed(request, thread, req);
 	else
 		resolve_request(request, thread, files);

@@ -42,4 +42,15 @@ static __always_inline void write_wait(struct thread_state *state, bool at_exit)
 	submit(record);
 }
 
+/* The thread is back on the CPU, or is waited for no longer. */
+static __always_inline void end_wait(struct thread_state *state, u64 now)
+{
+	state->off_cpu_ns += now - state->out_ns;
+	state->waits++;
+	state->wait_begin_ns = state->out_ns;
+	state->wait_end_ns = now;
+	state->wait_reason = state->out_reason;
+	state->out_ns = 0;
+}
+
 #endif /* IOHOPS_WAIT_H */

@@ -280,9 +280,9 @@ enum {
 	WIRE_BIO_SPLIT = 8,	 /* front part of a bio that was too large */
 	WIRE_BIO_LATE = 16,	 /* queued before tracing began: queue_ns and owner are unknown */
 	WIRE_BIO_SWAP = 32,
-	/* A kernel thread's journal, metadata or flush on a file system in use: told because a traced sync may wait
-	 * for it. If none does, it is nobody's business here. */
+	/* A kernel thread's journal, metadata or flush: told because a traced sync may wait for it. Else nobody's business. */
 	WIRE_BIO_PERHAPS = 64,
+	WIRE_BIO_HANDED = 128, /* pages of another file (sendfile to O_DIRECT): that one's bytes on the disk stay */
 	/* Of a flusher's bios: enum wire_writeback. */
 	WIRE_BIO_REASON_SHIFT = 8,
 	WIRE_BIO_REASON_MASK = 7 << WIRE_BIO_REASON_SHIFT,

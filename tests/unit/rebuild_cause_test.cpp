@@ -93,6 +93,25 @@ TEST(RebuildCause, a_move_past_the_page_cache_is_direct) {
   EXPECT_EQ(ledger.transfer_of(flushed).cause, Cause::kWriteback) << "dirty pages of the target go first";
 }
 
+TEST(RebuildCause, pages_that_are_handed_on_stay_dirty) {
+  Story story;
+  const auto source = story.file("/from");
+  const auto target = story.file("/to");
+  story.call(WIRE_OP_PWRITE64, source).at(0, kBytes).dirties(kBytes).returns(kBytes);
+  auto move = story.call(WIRE_OP_SENDFILE, source).at(0, kBytes).to(target, 0);
+  Bio handed = move.writes(0, 16, blk::kSync);
+  handed.part.flags = WIRE_BIO_HANDED;
+  const uint64_t id = story.completes({handed});
+  move.ends(kBytes, WIRE_REQUEST_TO_DIRECT);
+  const uint64_t later = story.completes({story.flusher_writes(source, 0, 16)});
+  const Ledger& ledger = story.told();
+  EXPECT_EQ(ledger.transfer_of(id).cause, Cause::kDirect);
+  EXPECT_EQ(ledger.transfer_of(id).owners.front().request, ledger.request_of(2).id);
+  ASSERT_EQ(ledger.effects.size(), 1u) << "what was written is still to be written back";
+  EXPECT_EQ(ledger.effects.front().transfer, later);
+  EXPECT_EQ(ledger.effects.front().requests.front().request, ledger.request_of(1).id);
+}
+
 TEST(RebuildCause, a_discard_has_no_bytes_that_nobody_owns) {
   Story story;
   const auto file = story.file("/data/a");

@@ -127,6 +127,20 @@ TEST(RebuildRing, a_request_whose_end_passed_unseen_is_not_complete) {
   EXPECT_EQ(r.cpu_copies, 0u);
 }
 
+TEST(RebuildRing, what_has_no_descriptor_names_no_file) {
+  Story story;
+  const auto file = story.file("/dev/null", kDevNull);  // descriptor 0 of most programs
+  for (const uint16_t op : {0, 11, 14, 20, 31, 17, 22})  // nop, timeout, cancel, ..., fallocate, read
+    story.call(static_cast<uint16_t>(WIRE_OP_URING + op), file).ends(0, 0);
+  const Ledger& ledger = story.told();
+  for (const uint64_t seq : {1u, 2u, 3u, 4u, 5u}) {
+    EXPECT_EQ(ledger.request_of(seq).file, 0u);
+    EXPECT_EQ(ledger.request_of(seq).fd, -1);
+  }
+  EXPECT_NE(ledger.request_of(6).file, 0u);
+  EXPECT_NE(ledger.request_of(7).file, 0u);
+}
+
 TEST(Ops, every_operation_has_a_name_of_its_own) {
   std::vector<std::string_view> names = op_names();
   std::sort(names.begin(), names.end());

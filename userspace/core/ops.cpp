@@ -194,6 +194,12 @@ bool is_message(uint16_t op) {
          std::end(kMessages);
 }
 
+bool names_file(uint16_t ringed) {
+  if (family(ringed) != OpFamily::kOther || ringed >= WIRE_OP_AIO) return true;
+  constexpr uint16_t kWithFile[] = {13, 16, 17, 24, 34, 41, 43, 46, 54, 55, 56, 57};  // accept, ..., listen
+  return std::find(std::begin(kWithFile), std::end(kWithFile), ringed - WIRE_OP_URING) != std::end(kWithFile);
+}
+
 std::string_view loss_name(uint32_t cause) {
   constexpr std::string_view kNames[WIRE_LOSS_CAUSES] = {
       "unknown",   "ring_request", "ring_detail", "ring_transfer", "ring_name", "threads_full",

@@ -33,6 +33,7 @@ inline bool counts_messages(uint16_t op) {
 bool is_message(uint16_t op);  // on sockets only
 // Submitted to a ring, not a call of its own: its mode switches are those of the call that did.
 inline bool is_ringed(uint16_t op) { return op >= WIRE_OP_URING; }
+bool names_file(uint16_t ringed);  // false: its entry of the ring has no descriptor (io_issue_defs: needs_file)
 
 // "ring_request", ... for enum wire_loss; "unknown" for a value without a name.
 std::string_view loss_name(uint32_t cause);

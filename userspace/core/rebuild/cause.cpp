@@ -49,7 +49,7 @@ Cause cause_of(const RebuildState& s, const wire_bio_part& bio, const wire_reque
   if (blk::is_discard(bio.op_flags)) return Cause::kDiscard;
   if (blk::op(bio.op_flags) == blk::kWriteZeroes) return Cause::kWriteZeroes;
   if (!blk::carries_data(bio.op_flags)) return Cause::kUnknown;
-  if ((bio.flags & WIRE_BIO_USER) != 0) return Cause::kDirect;
+  if ((bio.flags & (WIRE_BIO_USER | WIRE_BIO_HANDED)) != 0) return Cause::kDirect;
   const bool device_pages = (bio.flags & WIRE_BIO_METADATA) != 0 && !is_own_data(bio, file);
   const bool metadata = device_pages || (bio.op_flags & blk::kMeta) != 0;
   if (!metadata && owner != nullptr && past_cache(s, bio, *owner, file)) return Cause::kDirect;

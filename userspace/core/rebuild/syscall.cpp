@@ -353,6 +353,7 @@ Status on_request(RebuildState& s, Record record) {
   if (is_ringed(request->op)) {
     auto ringed = prefix<wire_request_detail>(record);
     if (misplaced) ringed.request.offset = WIRE_UNKNOWN;
+    if (!names_file(request->op)) ringed.request.file = 0, ringed.request.fd = -1;
     return on_ring_request(s, ringed);
   }
   const wire_owner owner{request->tgid, request->tid, request->start_ns};

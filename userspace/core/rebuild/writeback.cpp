@@ -203,7 +203,7 @@ Status claim_pages(RebuildState& s, uint32_t slot, uint32_t index) {
   PendingTransfer& transfer = s.transfers[slot];
   const TransferPart& part = transfer.parts[index];
   const wire_bio_part& bio = part.bio;
-  constexpr uint32_t kNoPages = WIRE_BIO_USER | WIRE_BIO_NO_MAPPING | WIRE_BIO_SWAP;
+  constexpr uint32_t kNoPages = WIRE_BIO_USER | WIRE_BIO_NO_MAPPING | WIRE_BIO_SWAP | WIRE_BIO_HANDED;
   if (!blk::is_write(bio.op_flags) || part.bytes == 0 || (bio.flags & kNoPages) != 0) return {};
   const uint32_t cache = cache_of(s, bio);
   if (cache == kNone32 || bio.index > UINT64_MAX / 2 / s.context.page_size) return {};
