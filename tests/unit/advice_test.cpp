@@ -106,6 +106,14 @@ TEST_F(Advice, a_relay_would_save_both_copies_and_half_of_the_calls) {
   EXPECT_EQ(entry.saves_mode_switches, 20u);
 }
 
+TEST_F(Advice, of_what_goes_to_two_the_read_is_saved_once) {
+  ASSERT_TRUE(advisor.flow({{100, 1}, {100, 2}, 65536, Evidence::kInferred, 2, 0, 4, "read-write", "sendfile", 1, 2}));
+  ASSERT_TRUE(advisor.flow({{100, 1}, {100, 3}, 65536, Evidence::kInferred, 1, 0, 2, "read-write", "sendfile", 1, 2}));
+  const AdviceEntry entry = only("relay");
+  EXPECT_EQ(entry.saves_cpu_copies, 3u);
+  EXPECT_EQ(entry.saves_mode_switches, 2u) << "three calls become two";
+}
+
 TEST_F(Advice, a_copy_from_file_to_file_still_costs_one) {
   Flow flow{{100, 1}, {100, 2}, 65536, Evidence::kInferred, 2, 0, 4, "read-write", "copy_file_range", 1, 1};
   ASSERT_TRUE(advisor.flow(flow));

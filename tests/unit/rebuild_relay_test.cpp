@@ -79,6 +79,22 @@ TEST_F(Relay, several_readers_of_a_buffer_are_several_flows) {
   EXPECT_EQ(flows().size(), 2u);
 }
 
+TEST_F(Relay, what_a_request_cost_stands_in_one_flow) {
+  const auto other = story.file("socket:[2]", kTcp);
+  read(kBuffer, kChunk);
+  write(kBuffer, kChunk);
+  write(kBuffer, kChunk, &other);  // as tee does: 3 copies, 6 mode switches
+  read(kBuffer, kChunk);
+  read(kBuffer + kChunk, kChunk);
+  write(kBuffer, 2 * kChunk);  // and here
+  ASSERT_EQ(flows().size(), 4u);
+  const uint32_t want[] = {2, 1, 2, 1};
+  for (size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(flows()[i].cpu_copies, want[i]);
+    EXPECT_EQ(flows()[i].mode_switches, 2 * want[i]);
+  }
+}
+
 TEST_F(Relay, a_small_part_of_what_was_read_is_no_relay) {
   read(kBuffer, kChunk);
   write(kBuffer, kPage);

@@ -49,7 +49,7 @@ void Advisor::relays(std::vector<AdviceEntry>& out) const {
     const FlowTotals& t = relay.totals;
     const Flow& flow = t.first;
     if (flow.advice.empty() || t.bytes < kWorthwhile) continue;
-    // Half of what both calls cost is left; of the copies none, or one where a file is the target. Where O_DIRECT has
+    // One call is left for each flow; of the copies none, or one where a file is the target. Where O_DIRECT has
     // spared them already, there is nothing to gain.
     const bool one_left = flow.advice == "copy_file_range";
     const uint64_t saved = t.cpu_copies - (one_left ? std::min(t.cpu_copies, t.flows) : 0);
@@ -62,7 +62,7 @@ void Advisor::relays(std::vector<AdviceEntry>& out) const {
     entry.evidence = relay.proof.list();
     entry.saves_cpu_copies = saved;
     entry.saves_bytes = saved / t.flows * t.bytes + saved % t.flows * (t.bytes / t.flows);
-    entry.saves_mode_switches = t.mode_switches / 2;
+    entry.saves_mode_switches = t.mode_switches - std::min(t.mode_switches, 2 * t.flows);
     out.push_back(std::move(entry));
   }
 }

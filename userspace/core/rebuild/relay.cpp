@@ -127,10 +127,11 @@ void Relays::taken(const RelayEnd& end) {
   if (known == 0 || !nearly_all(known, bytes_of(end.memory))) return;
   std::sort(sources.begin(), sources.end(),
             [](const auto& a, const auto& b) { return a.first->serial < b.first->serial; });
-  for (const auto& [buffer, range] : sources) take_from(*buffer, end, range);
+  for (const auto& [buffer, range] : sources) take_from(*buffer, end, range, buffer == sources.front().first);
 }
 
-void Relays::take_from(Buffer& buffer, const RelayEnd& end, ByteRange range) {
+void Relays::take_from(Buffer& buffer, const RelayEnd& end, ByteRange range, bool first) {
+  const bool again = buffer.has_candidates;
   unsettled_ = buffer.has_candidates = true;
   merge(buffer.taken, range);
   buffer.carried_on |= nearly_all(total(buffer.taken), bytes_of(buffer.from.memory));
@@ -144,8 +145,11 @@ void Relays::take_from(Buffer& buffer, const RelayEnd& end, ByteRange range) {
   flow.bytes = bytes_of(range);
   flow.kind = std::string(buffer.from.message ? "recv" : "read") + (end.message ? "-send" : "-write");
   flow.advice = shortcut(buffer.from.store, end.store);
-  if (buffer.known) add(flow, buffer.figures);
-  candidate.from_known = buffer.known;
+  // What a request cost stands in one flow: not in each of those that carry on what one read brought, or in each of
+  // those that one write carries on.
+  if (buffer.known && !again) add(flow, buffer.figures);
+  candidate.from_known = buffer.known || again;
+  candidate.to_known = !first;
   candidates_.push_back(std::move(candidate));
   if (!buffer.carried_on) return;
   for (Candidate& waiting : candidates_) waiting.claimed |= waiting.serial == buffer.serial;

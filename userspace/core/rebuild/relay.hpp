@@ -82,7 +82,7 @@ class Relays {
   void fill(Process& process, size_t place, const RelayEnd& end);
   void erase(Process& process, size_t place);
   void note(Process& process, const Request& request, const Figures& figures);
-  void take_from(Buffer& buffer, const RelayEnd& end, ByteRange range);
+  void take_from(Buffer& buffer, const RelayEnd& end, ByteRange range, bool first);
   void drop(uint64_t serial);
   static void add(Flow& flow, const Figures& figures);
 
