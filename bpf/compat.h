@@ -228,6 +228,18 @@ struct folio___pre_6_6 {
 	unsigned char _folio_order;
 } __attribute__((preserve_access_index));
 
+/* Memory that goes to swap if anywhere: anonymous, or shared memory's. */
+static __always_inline bool is_swapbacked(struct folio *folio)
+{
+	unsigned long flags;
+
+	if (bpf_core_field_exists(((struct folio___memdesc *)folio)->flags.f))
+		flags = BPF_CORE_READ((struct folio___memdesc *)folio, flags.f);
+	else
+		flags = folio_field(folio, flags);
+	return flags >> bpf_core_enum_value(enum pageflags, PG_swapbacked) & 1;
+}
+
 static __always_inline u64 folio_pages(struct folio *folio)
 {
 	struct page___pre_5_16 *second = (void *)folio + bpf_core_type_size(struct page);

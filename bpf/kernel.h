@@ -217,6 +217,10 @@ struct folio {
 };
 enum pageflags {
 	PG_head,
+	PG_swapbacked,
+};
+enum req_flag_bits {
+	__REQ_SWAP,
 };
 
 struct bio_vec {

@@ -24,6 +24,13 @@ static __always_inline bool is_plain_buffer(struct bio *bio, struct bio_vec *vec
 	return page && !is_tail(page) && low_half(page_mapping(page)) & 1;
 }
 
+/* What is swapped out is told by the bio: its pages are anonymous, as a direct request's buffer is. */
+static __always_inline bool is_swapped_out(u32 op_flags)
+{
+	return bpf_core_enum_value_exists(enum req_flag_bits, __REQ_SWAP) &&
+	       op_flags >> bpf_core_enum_value(enum req_flag_bits, __REQ_SWAP) & 1;
+}
+
 /* Whose page is it? The first page of the bio decides: a bio is contiguous in its file for every
  * file system that fills it from the page cache. `name`: a file that has no name yet gets one. */
 static __always_inline void read_first_page(struct bio *bio, struct bio_vec *first, struct wire_bio_part *part, bool name)
@@ -36,6 +43,10 @@ static __always_inline void read_first_page(struct bio *bio, struct bio_vec *fir
 	part->dev = 0;
 	if (!part->bytes)
 		return;
+	if (is_swapped_out(part->op_flags)) {
+		part->flags |= WIRE_BIO_SWAP;
+		return;
+	}
 	if (is_plain_buffer(bio, first)) {
 		part->flags |= WIRE_BIO_USER;
 		return;
@@ -55,6 +66,11 @@ static __always_inline void read_first_page(struct bio *bio, struct bio_vec *fir
 
 	if (mapping & 1) {
 		part->flags |= WIRE_BIO_USER;
+		return;
+	}
+	/* What is swapped in belongs to nobody yet. */
+	if (!mapping && is_swapbacked(folio)) {
+		part->flags |= WIRE_BIO_SWAP;
 		return;
 	}
 	if (!mapping || (mapping & PAGE_MAPPING_FLAGS)) {

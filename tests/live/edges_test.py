@@ -1,9 +1,10 @@
 """What kernels do at their edges: refused buffers, pages handed to a direct target, requests that never end."""
 import json
+import pathlib
 import signal
 import subprocess
 
-from lib import READ, TMP, Recording, Skip, Trace, check, equal, in_system_call, iohops, wait_until
+from lib import PATIENCE, READ, TMP, Recording, Skip, Trace, check, equal, in_system_call, iohops, need, wait_until
 
 MIB = 1 << 20
 
@@ -101,3 +102,47 @@ def test_a_request_that_is_still_running_tells_how_long_it_waited():
     equal(len(wait), 1, "waits")
     equal(wait[0]["end_ns"] - wait[0]["at_ns"], read["off_cpu_ns"], "the wait is the time off the CPU")
     equal(wait[0]["end_ns"], read["start_ns"] + read["duration_ns"], "and lasts as long as the request")
+
+
+SWAPPED = """
+import mmap, sys
+memory = mmap.mmap(-1, 4 << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+for page in range(0, len(memory), 4096):
+    memory[page] = 1 + page % 251
+print("ready", flush=True)
+sys.stdin.readline()
+memory.madvise(21)  # MADV_PAGEOUT
+sum(memory[::4096])  # now they are clean, and go
+memory.madvise(21)
+with open("/dev/shm/iohops-edges", "wb", buffering=0) as copy:
+    copy.write(memory)
+"""
+
+
+def test_what_is_swapped_is_no_direct_request():
+    need("mkswap", "swapon")
+    swap = TMP / "swap"
+    swap.write_bytes(bytes(16 << 20))
+    swap.chmod(0o600)
+    subprocess.run(["mkswap", swap], check=True, capture_output=True)
+    if subprocess.run(["swapon", "-p", "32000", swap], capture_output=True).returncode != 0:
+        raise Skip("no swap can be had here")
+    try:
+        program = subprocess.Popen(["/usr/bin/python3", "-c", SWAPPED], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        program.stdout.readline()
+        recording = Recording("-p", program.pid)
+        program.communicate(b"\n", timeout=PATIENCE)
+        recording.wait()
+        trace = recording.trace()
+    finally:
+        subprocess.run(["swapoff", swap], check=True)
+        pathlib.Path("/dev/shm/iohops-edges").unlink(missing_ok=True)
+    moved = {(t["op"], t["cause"]) for t in trace.transfers if t["bytes"]}
+    if not any(op == "write" for op, _ in moved):
+        raise Skip("the kernel swapped nothing out")
+    moved.discard(("read", "readahead"))  # python's own
+    check(("write", "swap") in moved and ("read", "swap") in moved, f"operations and causes: {moved}")
+    equal({cause for op, cause in moved if op == "write"}, {"swap"}, "causes of writes")
+    copy = [r for r in trace.ops("write") if trace.path_of(r) == "/dev/shm/iohops-edges"][0]
+    swapped_in = [h for h in copy["hops"] if h["hop"] == "dma"]
+    equal({(h["cause"], h["to"]) for h in swapped_in}, {("swap", "user")}, "what the write waited for")
