@@ -109,7 +109,9 @@ TopFigures TopTallies::difference(const wire_tally_key& key, const wire_tally& n
     f.judged_bytes = f.returned_bytes;
     if (copies(key.direct != 0, *known)) f.copy_bytes = f.returned_bytes;
   }
-  f.mode_switches = 2 * f.requests;
+  // A ring's requests enter with the call that submits them, which has a row of its own.
+  const bool enters = !is_ringed(key.op) && family(key.op) != OpFamily::kStream;
+  f.mode_switches = enters ? 2 * f.requests : 0;
   if (could_hit(key.op, key.direct != 0, known)) {
     f.cached_requests = f.requests;
     f.cached_misses = since(now.misses, before.misses);
