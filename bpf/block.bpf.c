@@ -331,7 +331,7 @@ int BPF_PROG(block_bio_done, void *queue, struct bio *bio)
 		return 0;
 	now = bpf_ktime_get_ns();
 	if (tally) {
-		if (!state->carried.transfer)
+		if (!state->carried.transfer && !bio->bi_status) /* what was refused has not moved */
 			tally_transfer(&state->part);
 	} else {
 		struct wire_transfer done = {

@@ -23,7 +23,9 @@ static __always_inline void switch_out(struct thread_state *state, struct task_s
 		state->voluntary++;
 		if (state->throttled)
 			state->out_reason = WIRE_WAIT_THROTTLED;
-		else if (!BPF_CORE_READ_BITFIELD(task, in_iowait))
+		else if (!BPF_CORE_READ_BITFIELD(task, in_iowait) || is_interruptible(task))
+			/* Who waits for a page or a device is not to be woken by signals. io_uring_enter is: it waits
+			 * for completions, of whatever its requests do, and counts that as I/O. */
 			state->out_reason = WIRE_WAIT_OTHER;
 		else if (state->bios || state->own_writeback)
 			state->out_reason = WIRE_WAIT_DEVICE;

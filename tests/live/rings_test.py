@@ -49,6 +49,9 @@ def test_direct_reads_of_io_uring_move_by_dma_and_share_their_calls():
     equal(sum(batches), len(reads), "requests with a call")
     switches = sum(r["mode_switches"] for r in calls.values())
     check(switches < len(reads), f"{switches} mode switches for {len(reads)} requests: less than one each")
+    waits = [h["reason"] for h in trace.hops("wait", calls.values())]
+    check("other" in waits, "somebody waited for completions")
+    equal({"device", "page_lock"} & set(waits), set(), "and not for a page or a device of its own")
 
 
 def test_fixed_buffers_and_files_are_told_apart():
