@@ -129,6 +129,35 @@ static __always_inline bool is_hidden(struct vfsmount *mnt)
 	return name_space == 0 || (name_space < 0 && name_space >= -4095); /* IS_ERR */
 }
 
+struct ext4_sb_info {
+	unsigned int s_mount_opt;
+} __attribute__((preserve_access_index));
+struct ext4_inode_info {
+	unsigned long i_flags;
+	struct inode vfs_inode;
+} __attribute__((preserve_access_index));
+
+#define EXT4_MOUNT_DATA_FLAGS 0xc00	/* fs/ext4/ext4.h */
+#define EXT4_MOUNT_JOURNAL_DATA 0x400
+#define EXT4_INODE_JOURNAL_DATA 14
+
+/* As ext4_should_journal_data(), for the whole file system or this file. ext2 and ext3 have the same magic. */
+static __always_inline bool is_journalled(struct inode *inode)
+{
+	struct ext4_sb_info *info = BPF_CORE_READ(inode, i_sb, s_fs_info);
+	struct ext4_inode_info *own;
+	u32 name = 0;
+
+	if (!bpf_core_field_exists(struct ext4_sb_info, s_mount_opt))
+		return false;
+	bpf_probe_read_kernel(&name, sizeof(name), BPF_CORE_READ(inode, i_sb, s_type, name));
+	if (name != ('e' | 'x' << 8 | 't' << 16 | '4' << 24))
+		return false;
+	own = (void *)inode - bpf_core_field_offset(struct ext4_inode_info, vfs_inode);
+	return (BPF_CORE_READ(info, s_mount_opt) & EXT4_MOUNT_DATA_FLAGS) == EXT4_MOUNT_JOURNAL_DATA ||
+	       BPF_CORE_READ(own, i_flags) >> EXT4_INODE_JOURNAL_DATA & 1;
+}
+
 /* A global function, so that it is verified once and not at each of its call sites; hence the
  * addresses as numbers. `below`: see struct open_file. 0: written. */
 __noinline __weak int emit_file(u64 inode_address, u64 dentry_address, u64 mnt_address, u32 alias, u64 below)
@@ -158,6 +187,8 @@ __noinline __weak int emit_file(u64 inode_address, u64 dentry_address, u64 mnt_a
 	record->mode = BPF_CORE_READ(inode, i_mode);
 	record->rdev = (record->mode & 00170000) == S_IFSOCK ? socket_facts(inode) : BPF_CORE_READ(inode, i_rdev);
 	record->flags = BPF_CORE_READ(data, i_flags) & S_DAX ? WIRE_FILE_DAX : 0;
+	if (is_journalled(data))
+		record->flags |= WIRE_FILE_JOURNALLED;
 	record->bytes = BPF_CORE_READ(inode, i_size);
 	record->below = 0;
 	if (below) {

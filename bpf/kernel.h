@@ -162,6 +162,7 @@ struct super_block {
 	struct file_system_type *s_type;
 	struct dentry *s_root;
 	struct mount *s_mounts;
+	void *s_fs_info;
 };
 struct inode {
 	u16 i_mode;

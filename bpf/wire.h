@@ -94,9 +94,9 @@ struct wire_thread {
  * a NUL, as the dentry tree stood at that moment: "c\0b\0a\0" is /a/b/c. */
 enum {
 	WIRE_FILE_PARTIAL_PATH = 1, /* leading components are missing (too deep, or the mount is unknown) */
-	WIRE_FILE_UNLINKED = 2,
-	WIRE_FILE_DAX = 4,
+	WIRE_FILE_UNLINKED = 2, WIRE_FILE_DAX = 4,
 	WIRE_FILE_FROM_MAPPING = 8, /* learnt from a page fault: there was no struct file at hand */
+	WIRE_FILE_JOURNALLED = 16, /* ext4 journals its data: O_DIRECT is read and written through the page cache */
 };
 
 #define WIRE_SOCKET(family, type, protocol) ((__u32)(family) << 24 | (__u32)(type) << 16 | (__u16)(protocol))

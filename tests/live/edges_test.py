@@ -4,7 +4,8 @@ import pathlib
 import signal
 import subprocess
 
-from lib import PATIENCE, READ, TMP, Recording, Skip, Trace, check, equal, in_system_call, iohops, need, wait_until
+from lib import (PATIENCE, READ, TMP, Recording, Skip, Trace, check, equal, file_system, in_system_call, iohops,
+                 loop_device, need, run, wait_until)
 
 MIB = 1 << 20
 
@@ -146,3 +147,22 @@ def test_what_is_swapped_is_no_direct_request():
     copy = [r for r in trace.ops("write") if trace.path_of(r) == "/dev/shm/iohops-edges"][0]
     swapped_in = [h for h in copy["hops"] if h["hop"] == "dma"]
     equal({(h["cause"], h["to"]) for h in swapped_in}, {("swap", "user")}, "what the write waited for")
+
+
+JOURNALLED = """
+import mmap, os, sys
+file = os.open(sys.argv[1], os.O_RDONLY | os.O_DIRECT)
+print(os.preadv(file, [mmap.mmap(-1, 65536)], 0))
+"""
+
+
+def test_a_file_whose_data_is_journalled_is_never_read_directly():
+    with loop_device(64 * MIB) as device, file_system("ext4", device) as folder:
+        run("umount", folder)
+        run("mount", "-t", "ext4", "-o", "data=journal", device, folder)
+        path = folder / "file"
+        path.write_bytes(b"x" * 65536)  # it stays cached
+        trace, said = traced(JOURNALLED, path)
+        equal(json.loads(said), 65536, "read")
+        read = of(trace, "preadv", path)[0]
+        equal((read["cpu_copy_bytes"], read["path"], read["cache"]), (65536, "buffered", "hit"), "copied, path, cache")

@@ -112,6 +112,20 @@ TEST(RebuildCause, pages_that_are_handed_on_stay_dirty) {
   EXPECT_EQ(ledger.effects.front().requests.front().request, ledger.request_of(1).id);
 }
 
+TEST(RebuildCause, journalled_data_is_no_hole) {
+  FileSpec journalled;
+  journalled.flags = WIRE_FILE_JOURNALLED;
+  Story story;
+  for (const FileSpec& spec : {FileSpec{}, journalled})
+    story.call(WIRE_OP_PREAD64, story.file("/data/" + std::to_string(spec.flags), spec))
+        .at(0, kBytes)
+        .flags(kODirect)
+        .returns(kBytes);
+  const Ledger& ledger = story.told();
+  EXPECT_EQ(ledger.request_of(1).cpu_copy_bytes, 0u);
+  EXPECT_EQ(ledger.request_of(2).cpu_copy_bytes, kBytes) << "out of the page cache: no device was asked";
+}
+
 TEST(RebuildCause, a_discard_has_no_bytes_that_nobody_owns) {
   Story story;
   const auto file = story.file("/data/a");

@@ -161,6 +161,7 @@ Result<FileState*> Names::file(const wire_file& record, bool& is_new) {
   state.rdev = record.rdev;
   state.form = uint64_t{kind == FileKind::kSocket ? record.rdev : 0} << 32 |
                static_cast<uint32_t>(state.storage) << 8 | static_cast<uint32_t>(kind);
+  state.falls_back = (record.flags & WIRE_FILE_JOURNALLED) != 0;
 
   File file;
   file.id = state.id;
