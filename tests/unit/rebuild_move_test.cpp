@@ -134,6 +134,14 @@ TEST(RebuildMove, a_direct_source_that_falls_back_is_copied_out_of_the_page_cach
   }
 }
 
+TEST(RebuildMove, journalled_data_goes_through_the_page_cache_at_both_ends) {
+  FileSpec journalled;
+  journalled.flags = WIRE_FILE_JOURNALLED;
+  EXPECT_EQ(copied(moved(WIRE_OP_SPLICE, journalled, kPipe, kODirect), Endpoint::kPageCache, Endpoint::kPipe), kBytes);
+  const Request r = moved(WIRE_OP_SPLICE, kPipe, journalled, 0, WIRE_REQUEST_TO_DIRECT);
+  EXPECT_EQ(copied(r, Endpoint::kPipe, Endpoint::kPageCache), kBytes);
+}
+
 TEST(RebuildMove, trees_of_btrfs_do_not_hide_that_extents_are_shared) {
   Story story;
   FileSpec elsewhere = kBtrfs;

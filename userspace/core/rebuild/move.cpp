@@ -79,6 +79,7 @@ bool shared_extents(const wire_request_detail& record, const FileState* source, 
 bool went_past_cache(const wire_request_detail& record, const FileState& target, uint64_t moved) {
   constexpr uint64_t kSector = 512, kMetadata = 65536;
   if ((record.request.flags & WIRE_REQUEST_TO_DIRECT) == 0 || !uses_page_cache(target)) return false;
+  if (is_never_direct(target.magic, target.falls_back)) return false;
   if (!is_whole(record.to_offset, kSector) || !is_whole(moved, kSector)) return false;
   return record.dirtied_bytes < (is_btrfs(target.magic) ? moved : std::max(moved, kMetadata));
 }
@@ -86,7 +87,8 @@ bool went_past_cache(const wire_request_detail& record, const FileState& target,
 // The source is open with O_DIRECT, and was not read through the page cache all the same.
 bool is_read_directly(const RebuildState& s, const wire_request_detail& record, const CacheVerdict& verdict,
                       const FileState* source) {
-  return is_direct(s, record.request, source) && !verdict.added && is_whole(record.request.offset, 512);
+  return is_direct(s, record.request, source) && !verdict.added && is_whole(record.request.offset, 512) &&
+         !is_never_direct(source->magic, source->falls_back);
 }
 
 Step vmsplice_step(const wire_request& request) {

@@ -58,6 +58,7 @@ constexpr uint32_t kNetworkMagics[] = {
 constexpr uint32_t kFuseMagic = 0x65735546;  // virtiofs too
 constexpr uint32_t kOverlayMagic = 0x794c7630;
 constexpr uint32_t kBtrfsMagic = 0x9123683e;
+constexpr uint32_t kExt4Magic = 0xef53;
 constexpr uint32_t kAnonInodeMagic = 0x09041934;
 
 template <size_t N>
@@ -158,8 +159,10 @@ bool is_shared_memory(uint32_t magic) { return magic == 0x01021994 || magic == 0
 
 bool direct_read_was_a_hole(uint32_t magic, bool falls_back) {
   if (magic == 0x58465342) return true;    // xfs: only writes fall back (xfs_file_dio_write)
-  return magic == 0xef53 && !falls_back;  // ext4: of the same files always (ext4_should_use_dio: journalled data, ...)
+  return magic == kExt4Magic && !falls_back;
 }
+
+bool is_never_direct(uint32_t magic, bool falls_back) { return magic == kExt4Magic && falls_back; }
 
 bool can_share_extents(uint32_t magic) {
   constexpr uint32_t kMagics[] = {

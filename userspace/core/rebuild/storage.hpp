@@ -46,6 +46,8 @@ bool is_shared_memory(uint32_t magic);   // tmpfs, ramfs: its pages can be hande
 // A direct read for which nobody saw the page cache used met a hole, or what is allocated and not written: zeros, not
 // copied. `falls_back`: the file was seen to go through the page cache all the same.
 bool direct_read_was_a_hole(uint32_t magic, bool falls_back);
+// ext4 falls back with the same files always (ext4_should_use_dio: journalled data, ...).
+bool is_never_direct(uint32_t magic, bool falls_back);
 bool can_share_extents(uint32_t magic);  // copy_file_range may copy nothing (reflink)
 bool is_btrfs(uint32_t magic);
 
