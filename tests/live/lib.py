@@ -274,11 +274,8 @@ class Trace:
             for h in r["hops"]:
                 check(h["at_ns"] <= h.get("end_ns", h["at_ns"]), f"{name}: a hop ends before it begins: {h}")
         for t in self.transfers:
-            owned = sum(o["bytes"] for o in t["owners"])
-            if t["op"] in ("discard", "secure_erase", "write_zeroes"):
-                equal(t["unattributed_bytes"], 0, f"{t['op']} {t['id']}: it carries no bytes, who would own them?")
-            else:
-                equal(owned + t["unattributed_bytes"], t["bytes"], f"transfer {t['id']}: bytes with an owner")
+            owned, data = sum(o["bytes"] for o in t["owners"]), t["op"] in ("read", "write", "transmit", "receive")
+            equal(t["unattributed_bytes"], t["bytes"] - owned if data else 0, f"transfer {t['id']}: bytes without an owner")
             known = [t[k] for k in ("queue_ns", "issue_ns", "complete_ns") if t.get(k) is not None]
             equal(known, sorted(known), f"transfer {t['id']}: queued, issued, completed")
         total = {

@@ -25,6 +25,11 @@ std::optional<FileKind> parse_file_kind(std::string_view text) {
   return static_cast<FileKind>(found - kFileKindNames.begin());
 }
 
+// A flush, a discard or a zone command names sectors or nothing: no data crosses the bus.
+bool Transfer::carries_data() const {
+  return op == "read" || op == "write" || op == "zone_append" || op == "transmit" || op == "receive";
+}
+
 namespace {
 
 // What a request took out of the page cache, by copy or by mapping (a copy-on-write fault reports

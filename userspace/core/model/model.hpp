@@ -251,9 +251,7 @@ struct Transfer {
   std::vector<std::string_view> flags;  // "sync", "readahead", "meta", "fua", "preflush", ...
   uint64_t sector = 0;
   uint64_t bytes = 0;
-  uint32_t bios = 0;
-  uint32_t splits = 0;
-  uint32_t requeues = 0;
+  uint32_t bios = 0, splits = 0, requeues = 0;
   std::optional<uint64_t> queue_ns, insert_ns, issue_ns;
   uint64_t complete_ns = 0;
   int32_t error = 0;  // negative errno
@@ -267,11 +265,7 @@ struct Transfer {
   std::vector<Parent> parents;    // whose bytes it carries on
   std::vector<StageCopy> copies;  // made by the driver of `device`
   bool carried_on = false;  // a device or a file below took the bytes over: this is not the bottom
-
-  // A flush, a discard or a zone command names sectors or nothing: no data crosses the bus.
-  bool carries_data() const {
-    return op == "read" || op == "write" || op == "zone_append" || op == "transmit" || op == "receive";
-  }
+  bool carries_data() const;
 };
 
 // Device work that happened after the request returned, on its behalf.
