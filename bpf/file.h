@@ -158,6 +158,14 @@ static __always_inline bool is_journalled(struct inode *inode)
 	       BPF_CORE_READ(own, i_flags) >> EXT4_INODE_JOURNAL_DATA & 1;
 }
 
+/* How the bytes of a file are reached. */
+static __always_inline u16 data_flags(struct inode *data)
+{
+	u16 flags = BPF_CORE_READ(data, i_flags) & S_DAX ? WIRE_FILE_DAX : 0;
+
+	return is_journalled(data) ? flags | WIRE_FILE_JOURNALLED : flags;
+}
+
 /* A global function, so that it is verified once and not at each of its call sites; hence the
  * addresses as numbers. `below`: see struct open_file. 0: written. */
 __noinline __weak int emit_file(u64 inode_address, u64 dentry_address, u64 mnt_address, u32 alias, u64 below)
@@ -186,9 +194,7 @@ __noinline __weak int emit_file(u64 inode_address, u64 dentry_address, u64 mnt_a
 	record->magic = BPF_CORE_READ(inode, i_sb, s_magic);
 	record->mode = BPF_CORE_READ(inode, i_mode);
 	record->rdev = (record->mode & 00170000) == S_IFSOCK ? socket_facts(inode) : BPF_CORE_READ(inode, i_rdev);
-	record->flags = BPF_CORE_READ(data, i_flags) & S_DAX ? WIRE_FILE_DAX : 0;
-	if (is_journalled(data))
-		record->flags |= WIRE_FILE_JOURNALLED;
+	record->flags = data_flags(data);
 	record->bytes = BPF_CORE_READ(inode, i_size);
 	record->below = 0;
 	if (below) {
