@@ -16,7 +16,7 @@ namespace {
 
 // Types of bpf/kernel.h that a module has where they are not built in. All others stand in code
 // that cannot be a module.
-constexpr const char* kModules[] = {"fuse", "loop"};
+constexpr const char* kModules[] = {"ext4", "fuse", "loop"};
 
 constexpr uint32_t kNotWanted = 0, kWanted = ~0U;  // instead of a number
 
