@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <string_view>
 #include <vector>
 
 namespace iohops {
@@ -95,9 +96,10 @@ TEST(TypeExtract, a_type_whose_number_is_used_keeps_it) {
 TEST(TypeExtract, a_module_gives_what_the_kernel_has_not) {
   const Kernel kernel;
   const Btf split(btf__new_empty_split(kernel.types.get()));
-  btf__add_struct(split.get(), "loop", 32);
+  const int inner = btf__add_struct(split.get(), "inner", 64);  // the kernel has one
+  btf__add_struct(split.get(), "loop", 96);
   btf__add_field(split.get(), "outer", kernel.outer, 0, 0);
-  btf__add_struct(split.get(), "inner", 64);  // the kernel has one
+  btf__add_field(split.get(), "other", inner, 256, 0);
   const auto types = KernelTypes::parse(image_of(kernel.types));
   ASSERT_TRUE(types);
   const auto module = KernelTypes::parse(image_of(split), &*types);
@@ -109,6 +111,11 @@ TEST(TypeExtract, a_module_gives_what_the_kernel_has_not) {
   ASSERT_GT(loop, 0);
   const btf_member* member = btf_members(btf__type_by_id(extract.get(), loop));
   EXPECT_EQ(static_cast<int>(member->type), find(extract, "outer", BTF_KIND_STRUCT));
+  EXPECT_EQ(btf__resolve_size(extract.get(), member[1].type), 64);
+  int named = 0;
+  for (unsigned id = 1; id < btf__type_cnt(extract.get()); id++)
+    named += btf__name_by_offset(extract.get(), btf__type_by_id(extract.get(), id)->name_off) == std::string_view("inner");
+  EXPECT_EQ(named, 1) << "two of a name are ambiguous";
   EXPECT_EQ(btf__type_by_id(extract.get(), find(extract, "inner", BTF_KIND_STRUCT))->size, 4U);
 }
 
