@@ -107,7 +107,7 @@ struct ring_key {
 };
 
 /* One traced thread. Only its own context touches it (its system calls, faults, and the scheduler
- * switching it), so no field needs an atomic. 16384 of them take 13 MiB of kernel memory. */
+ * switching it), so no field needs an atomic. 16384 of them take 18 MiB of kernel memory. */
 struct thread_state {
 	/* What a cache hit touches stands together: two cache lines, and one of `known`. */
 	u32 tid; /* 0: free */
