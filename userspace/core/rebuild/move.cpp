@@ -26,8 +26,7 @@ Endpoint endpoint_of(const FileState& file) {
 // Protocols that take pages as they are; the others copy them into packets of their own.
 bool takes_pages(const FileState& file) {
   const SocketFacts socket(file.rdev);
-  if (socket.is_inet()) return socket.protocol == 6 || socket.protocol == 17;
-  return socket.is_unix() && socket.is_stream();
+  return socket.is_tcp() || socket.is_udp() || socket.is_unix_stream();
 }
 
 // What has a splice_read of its own hands out the pages that it has; everything else, procfs, character devices
@@ -36,7 +35,7 @@ bool hands_out_pages(const FileState& file) {
   if (file.storage == Storage::kMemory) return file.kind == FileKind::kMemory && is_shared_memory(file.magic);
   if (file.storage == Storage::kSocket) {
     const SocketFacts socket(file.rdev);
-    if (socket.is_inet()) return socket.protocol == 6 || socket.protocol == 262;
+    if (socket.is_inet()) return socket.is_tcp() || socket.is_mptcp();
     return socket.is_stream() || socket.family == 0;  // 0: not known
   }
   return file.storage != Storage::kDax && file.storage != Storage::kNone;
@@ -46,8 +45,7 @@ bool hands_out_pages(const FileState& file) {
 constexpr uint64_t kUnixHead = 4096 - 320;
 
 bool is_unix_stream(const FileState& file) {
-  const SocketFacts socket(file.rdev);
-  return file.storage == Storage::kSocket && socket.is_unix() && socket.is_stream();
+  return file.storage == Storage::kSocket && SocketFacts(file.rdev).is_unix_stream();
 }
 
 bool is_file(const FileState& file) {

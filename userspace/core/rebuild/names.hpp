@@ -24,7 +24,7 @@ struct FileState {
   Storage storage = Storage::kNone;
   FileKind kind = FileKind::kOther;
   bool overlay = false;  // its pages belong to a file of another super block
-  bool falls_back = false;  // O_DIRECT was seen to go through the page cache after all
+  bool falls_back = false;  // O_DIRECT goes through the page cache after all: it was seen, or ext4 tells
   uint32_t dev = 0;
   uint64_t ino = 0;
   uint32_t magic = 0;  // of the super block; on an overlay, of the one below

@@ -130,9 +130,9 @@ std::string socket_name(uint32_t rdev) {
   const std::string type(socket.type < std::size(kTypes) ? kTypes[socket.type] : "");
   if (socket.is_inet()) {
     const std::string version = socket.family == 10 ? "6" : "";
-    if (socket.protocol == 6) return "tcp" + version;
-    if (socket.protocol == 17) return "udp" + version;
-    if (socket.protocol == 262) return "mptcp" + version;
+    if (socket.is_tcp()) return "tcp" + version;
+    if (socket.is_udp()) return "udp" + version;
+    if (socket.is_mptcp()) return "mptcp" + version;
     return "inet" + version + type;
   }
   switch (socket.family) {

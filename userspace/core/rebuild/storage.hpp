@@ -40,11 +40,15 @@ struct SocketFacts {
   bool is_inet() const { return family == 2 || family == 10; }
   bool is_unix() const { return family == 1; }
   bool is_stream() const { return type == 1; }
+  bool is_unix_stream() const { return is_unix() && is_stream(); }
+  bool is_tcp() const { return is_inet() && protocol == 6; }
+  bool is_udp() const { return is_inet() && protocol == 17; }
+  bool is_mptcp() const { return is_inet() && protocol == 262; }
 };
 std::string socket_name(uint32_t rdev);  // "tcp", "udp", "unix_stream", ...; empty: not known
 bool is_shared_memory(uint32_t magic);   // tmpfs, ramfs: its pages can be handed on like page cache
 // A direct read for which nobody saw the page cache used met a hole, or what is allocated and not written: zeros, not
-// copied. `falls_back`: the file was seen to go through the page cache all the same.
+// copied. `falls_back`: see struct FileState.
 bool direct_read_was_a_hole(uint32_t magic, bool falls_back);
 // ext4 falls back with the same files always (ext4_should_use_dio: journalled data, ...).
 bool is_never_direct(uint32_t magic, bool falls_back);
