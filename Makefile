@@ -70,10 +70,7 @@ MAIN     := $(wildcard userspace/main.cpp)
 objects   = $(patsubst userspace/%.cpp,$(BUILD)/obj/%.o,$(call find_cpp,userspace/$(1)))
 ARCHIVES := $(patsubst %,$(BUILD)/lib%.a,cli system sinks core)
 
-# feature.bpf.c is an object of its own; all others are linked into one.
-BPF_SRC  := $(filter-out bpf/feature.bpf.c,$(sort $(wildcard bpf/*.bpf.c)))
-BPF_OBJ  := $(BPF_SRC:bpf/%.bpf.c=$(BUILD)/bpf/%.bpf.o)
-SKELS    := $(if $(BPF_SRC),$(BUILD)/gen/iohops.skel.h) $(if $(wildcard bpf/feature.bpf.c),$(BUILD)/gen/feature.skel.h)
+SKELS    := $(BUILD)/gen/iohops.skel.h
 
 UNIT_SRC  := $(sort $(wildcard tests/unit/*.cpp))
 UNIT_HELP := $(filter-out %_test.cpp,$(UNIT_SRC))
@@ -85,7 +82,7 @@ UNIT_BINS := $(if $(UNIT_PURE),$(BUILD)/unit) $(if $(UNIT_HOST),$(BUILD)/unit-ho
 WORKLOADS := $(BUILD)/workloads/io
 STREAMS := $(BUILD)/stress/streams
 BENCH_BIN := $(patsubst tools/bench/%.cpp,$(BUILD)/bench/%,$(filter-out %/loops.cpp,$(wildcard tools/bench/*.cpp)))
-OBJECT_TEST := $(if $(BPF_SRC),$(BUILD)/object/load)
+OBJECT_TEST := $(BUILD)/object/load
 # The object again, by every other clang of this machine: each makes different code, which the verifier
 # must take too.
 clang_major = $(firstword $(subst ., ,$(shell $(CLANG) -dumpversion)))
@@ -248,21 +245,14 @@ $(BUILD)/list.%: FORCE
 	$(call write_if_changed,$(call objects,$*))
 $(BUILD)/list.unit: FORCE
 	$(call write_if_changed,$(UNIT_PURE) : $(UNIT_HOST) : $(UNIT_HELP))
-$(BUILD)/list.bpf: FORCE
-	$(call write_if_changed,$(BPF_SRC))
 
-# ---- BPF: one object a layer, linked into one, then a skeleton ------------------------------------
+# ---- BPF: one object of all layers, without what a debugger wants, then a skeleton -----------------
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c $(BUILD)/flags.bpf
 	@mkdir -p $(@D)
 	$(call say,BPF,$*.bpf.o)$(CLANG) $(BPFFLAGS) -MD -MP -MF $(@:.o=.d) -c $< -o $@
-
-# Into a directory of its own: a layer may be called iohops.bpf.c too.
-$(BUILD)/bpf/linked/iohops.bpf.o: $(BPF_OBJ) $(BUILD)/list.bpf
+$(BUILD)/bpf/linked/%.bpf.o: $(BUILD)/bpf/%.bpf.o
 	@mkdir -p $(@D)
-	$(call say,LINK,iohops.bpf.o)$(BPFTOOL) gen object $@ $(BPF_OBJ)
-$(BUILD)/bpf/linked/feature.bpf.o: $(BUILD)/bpf/feature.bpf.o
-	@mkdir -p $(@D)
-	$(Q)$(BPFTOOL) gen object $@ $<
+	$(call say,LINK,$*.bpf.o)$(BPFTOOL) gen object $@ $<
 
 $(BUILD)/gen/%.skel.h: $(BUILD)/bpf/linked/%.bpf.o
 	@mkdir -p $(@D)

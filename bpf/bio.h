@@ -43,7 +43,7 @@ struct {
 	__uint(max_entries, BIOS);
 	__type(key, u64);
 	__type(value, struct bio_state);
-} bios SEC(".maps") __weak;
+} bios SEC(".maps");
 
 #define BIO_TRIES 4
 #if defined(__TARGET_ARCH_x86)
@@ -56,14 +56,14 @@ struct {
 
 /* Two words for each: the bio, 0: not said yet; and how many claim it, 0: it is free. What an address can lead to
  * shares a cache line. */
-__u64 bio_places[2 * BIO_PLACES] __weak __attribute__((aligned(64))) = {};
+__u64 bio_places[2 * BIO_PLACES] __attribute__((aligned(64))) = {};
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, BIO_PLACES);
 	__type(key, u32);
 	__type(value, struct bio_state);
-} bio_states SEC(".maps") __weak;
-__u64 bios_elsewhere __weak = 0; /* that are in the hash map */
+} bio_states SEC(".maps");
+__u64 bios_elsewhere = 0; /* that are in the hash map */
 
 /* By multiplication: the addresses are those of a slab's objects, alike in their low bits. */
 static __always_inline u32 first_bio_place(u64 bio)

@@ -52,7 +52,7 @@ static __always_inline u32 low_half(u64 pointer)
 	return low;
 }
 
-const volatile bool can_type_task __weak = false; /* a knob: bpf_get_current_task_btf is there (5.11) */
+const volatile bool can_type_task = false; /* a knob: bpf_get_current_task_btf is there (5.11) */
 
 /* `current`: with types, or before 5.11 as a number, whose fields are probe reads (20 ns each). */
 static __always_inline struct task_struct *current_task(void)

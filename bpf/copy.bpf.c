@@ -185,13 +185,6 @@ COPY_HOOK(copy_skb_in, skb_copy_datagram_from_iter, WIRE_COPY_SOCKET_IN, 2, REPO
 COPY_HOOK(copy_dax, dax_copy_to_iter, WIRE_COPY_DAX_OUT, 4, REPORT_SUM, 5)
 COPY_HOOK(copy_dax_in, dax_copy_from_iter, WIRE_COPY_DAX_IN, 4, REPORT_SUM, 5)
 
-struct sk_buff {
-	unsigned int data_len;
-	unsigned int end;
-	unsigned char *head;
-	struct sock *sk;
-	char cb[48];
-} __attribute__((preserve_access_index));
 struct skb_shared_info {
 	void *destructor_arg;
 } __attribute__((preserve_access_index));

@@ -30,7 +30,7 @@ struct {
 	__uint(max_entries, CURSORS);
 	__type(key, u32);
 	__type(value, struct cursor);
-} cursors SEC(".maps") __weak;
+} cursors SEC(".maps");
 
 static __always_inline void enter_bio(struct cursor *cursor, u64 address)
 {

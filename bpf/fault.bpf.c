@@ -22,13 +22,15 @@
 /* The thread's state with the fault as its open request, NULL: it is not traced. */
 static __always_inline struct thread_state *begin_fault(u64 address)
 {
-	struct task_struct *task = current_task();
 	struct thread_state *state;
+	struct task_struct *task;
+	u32 tid = running_thread();
 	u64 now;
 
-	if (!is_traced(task_field(task, tgid)))
+	if (!tid)
 		return NULL;
-	state = find_thread(task_field(task, pid));
+	task = current_task();
+	state = find_thread(tid);
 	if (!state) {
 		state = add_thread(task);
 		if (!state)

@@ -13,7 +13,7 @@ struct {
 	__uint(max_entries, 1024);
 	__type(key, u32);
 	__type(value, u32);
-} flushers SEC(".maps") __weak;
+} flushers SEC(".maps");
 
 /* Inodes that a flusher has written, and why: for the bios that others queue for it (btrfs's threads). */
 struct written_inode {
@@ -26,6 +26,6 @@ struct {
 	__uint(max_entries, 4096);
 	__type(key, struct written_inode);
 	__type(value, u32);
-} written_inodes SEC(".maps") __weak;
+} written_inodes SEC(".maps");
 
 #endif /* IOHOPS_FLUSHER_H */

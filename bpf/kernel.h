@@ -39,6 +39,13 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
+/* include/uapi/asm-generic/fcntl.h, arch/arm64/include/uapi/asm/fcntl.h */
+#if defined(__TARGET_ARCH_x86)
+#define O_DIRECT 00040000
+#else
+#define O_DIRECT 0200000
+#endif
+
 /* include/uapi/linux/stat.h */
 #define S_IFMT 00170000
 #define S_IFBLK 0060000

@@ -14,11 +14,6 @@
 
 #define LOOPBACK_IFINDEX 1 /* include/net/net_namespace.h: in every namespace; it moves nothing */
 
-struct sk_buff {
-	unsigned int len;
-	int skb_iif;
-	struct sock *sk;
-} __attribute__((preserve_access_index));
 static __always_inline int emit_packet(struct thread_state *state, const struct socket_owner *owner, u64 bytes,
 				       u32 ifindex, u32 flags)
 {

@@ -61,10 +61,10 @@ SEC("?tp_btf/sched_switch")
 int BPF_PROG(sched_switch, bool preempted, struct task_struct *prev, struct task_struct *next)
 {
 	struct thread_state *state;
+	u32 tid = running_thread();
 
-	forget_running();
-	if (is_traced(prev->tgid)) {
-		state = find_thread(prev->pid);
+	if (tid) {
+		state = find_thread(tid);
 		/* What a ring's request does in its submitter's context never waits to be woken by a signal: the
 		 * thread is done with it and waits for completions. */
 		if (state && state->running.address && !preempted && is_interruptible(prev))
@@ -74,8 +74,9 @@ int BPF_PROG(sched_switch, bool preempted, struct task_struct *prev, struct task
 		if (state)
 			switch_out(state, prev, preempted);
 	}
-	if (is_traced(next->tgid)) {
-		state = find_thread(next->pid);
+	tid = judge(next);
+	if (tid) {
+		state = find_thread(tid);
 		state = state ? request_of(state) : rings_met ? worker_request(next) : NULL;
 		if (state && state->out_ns)
 			switch_in(state);

@@ -40,6 +40,14 @@ struct sock {
 	u64 sk_route_caps;
 	struct dst_entry *sk_dst_cache;
 } __attribute__((preserve_access_index));
+struct sk_buff {
+	unsigned int len, data_len;
+	unsigned int end;
+	unsigned char *head;
+	struct sock *sk;
+	int skb_iif;
+	char cb[48];
+} __attribute__((preserve_access_index));
 struct rtnl_link_ops {
 	const char *kind;
 } __attribute__((preserve_access_index));

@@ -10,6 +10,43 @@
 
 #define LOOP_MAJOR 7 /* include/uapi/linux/major.h */
 
+/* Bios of devices that pass them on (dm, md), by where a clone can be recognised: the vector that it shares, or
+ * its place on the device above. */
+enum { ABOVE_VECTOR = 1, ABOVE_SECTOR = 2 };
+struct above_key {
+	u64 place;
+	u32 dev;
+	u32 kind; /* ABOVE_* */
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2 * BIOS);
+	__type(key, struct above_key);
+	__type(value, u64);
+} above SEC(".maps");
+
+/* What a bio that is about to be queued carries on, by its address. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, BIOS);
+	__type(key, u64);
+	__type(value, struct wire_carried);
+} clones SEC(".maps");
+bool stacks_met = false; /* never falls: only guards lookups */
+
+/* Threads of the loop driver, by what they are carrying out for the moment. */
+struct carrier {
+	u64 first; /* address of the first bio of the loop device's request */
+	struct wire_carried carried;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u32);
+	__type(value, struct carrier);
+} carriers SEC(".maps");
+bool carriers_met = false;
+
 static __always_inline u64 new_transfer(void)
 {
 	struct cpu_state *cpu = this_cpu_state();

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
  *
  * The knobs that userspace sets before loading, the variables that it sets while tracing, the maps,
- * and the state of a traced thread. Everything here is weak: each layer's object carries a copy and
- * the linker keeps one.
+ * and the state of a traced thread.
  */
 #ifndef IOHOPS_STATE_H
 #define IOHOPS_STATE_H
@@ -20,50 +19,50 @@
 enum { SCOPE_ONE = 0, SCOPE_SET = 1, SCOPE_ALL = 2 };
 
 /* ---- knobs: constants to the verifier, so that what is off costs nothing ---- */
-const volatile __u32 scope __weak = SCOPE_ONE; /* -p PID | several or -f | -a */
-const volatile bool follow __weak = false;   /* -f */
-const volatile bool light __weak = false; /* no system calls: the requests are page faults alone */
-const volatile bool tally __weak = false;    /* top: add up in the kernel instead of writing records */
-const volatile __u32 self_tgid __weak = 0;
-const volatile __u32 ring_mask __weak = 0;	 /* rings - 1 */
-const volatile __u32 page_shift __weak = 12;
-const volatile bool can_find_vma __weak = false; /* bpf_find_vma is there (5.17) */
-const volatile bool can_cast __weak = false;	   /* bpf_rdonly_cast is there (6.2) */
-const volatile bool can_hold __weak = false;	   /* bpf_preempt_disable is there and of use (7.2; not 6.18) */
-const volatile bool can_see_calls __weak = false; /* bpf_task_pt_regs is there (5.15) */
-const volatile bool measure_copies __weak = false; /* hooks on the kernel's copy functions are attached */
-const volatile bool watch_streams __weak = false; /* --stdio */
-const volatile bool know_running __weak = false; /* sched_switch is attached (and x86: see running_thread()) */
-const volatile bool watch_dma __weak = false; /* a device here uses the DMA layer, and we hook it */
-const volatile __u8 op_of_syscall[SYSCALLS] __weak = {}; /* enum wire_op by system call number */
-const volatile __u8 op_of_compat[SYSCALLS] __weak = {}; /* the same of 32-bit programs, which have other numbers */
-const volatile __u32 self_netns __weak = 0; /* inode of the collector's network namespace */
+const volatile __u32 scope = SCOPE_ONE; /* -p PID | several or -f | -a */
+const volatile bool follow = false;   /* -f */
+const volatile bool light = false; /* no system calls: the requests are page faults alone */
+const volatile bool tally = false;    /* top: add up in the kernel instead of writing records */
+const volatile __u32 self_tgid = 0;
+const volatile __u32 ring_mask = 0;	 /* rings - 1 */
+const volatile __u32 page_shift = 12;
+const volatile bool can_find_vma = false; /* bpf_find_vma is there (5.17) */
+const volatile bool can_cast = false;	   /* bpf_rdonly_cast is there (6.2) */
+const volatile bool can_hold = false;	   /* bpf_preempt_disable is there and of use (7.2; not 6.18) */
+const volatile bool can_see_calls = false; /* bpf_task_pt_regs is there (5.15) */
+const volatile bool measure_copies = false; /* hooks on the kernel's copy functions are attached */
+const volatile bool watch_streams = false; /* --stdio */
+const volatile bool know_running = false; /* sched_switch is attached (and x86: see running_thread()) */
+const volatile bool watch_dma = false; /* a device here uses the DMA layer, and we hook it */
+const volatile __u8 op_of_syscall[SYSCALLS] = {}; /* enum wire_op by system call number */
+const volatile __u8 op_of_compat[SYSCALLS] = {}; /* the same of 32-bit programs, which have other numbers */
+const volatile __u32 self_netns = 0; /* inode of the collector's network namespace */
 /* What of a filter can be judged here. */
-const volatile __u64 ring_ops __weak = ~0ULL; /* bit: IORING_OP_* */
-const volatile __u32 aio_ops __weak = ~0U;    /* bit: IOCB_CMD_* */
-const volatile bool judge_requests __weak = false; /* one of the next three */
-const volatile __u64 min_latency_ns __weak = 0;
-const volatile __u64 min_bytes __weak = 0;
-const volatile __u32 wanted_devs[8] __weak = {}; /* of file systems; none: all */
-const volatile bool judge_paths __weak = false;	 /* userspace says of each file that it is not wanted */
+const volatile __u64 ring_ops = ~0ULL; /* bit: IORING_OP_* */
+const volatile __u32 aio_ops = ~0U;    /* bit: IOCB_CMD_* */
+const volatile bool judge_requests = false; /* one of the next three */
+const volatile __u64 min_latency_ns = 0;
+const volatile __u64 min_bytes = 0;
+const volatile __u32 wanted_devs[8] = {}; /* of file systems; none: all */
+const volatile bool judge_paths = false;	 /* userspace says of each file that it is not wanted */
 /* Files that the collector itself writes: their device work is never traced. */
-const volatile __u64 self_inos[4] __weak = {}; /* 0: none */
-const volatile __u32 self_devs[4] __weak = {};
+const volatile __u64 self_inos[4] = {}; /* 0: none */
+const volatile __u32 self_devs[4] = {};
 
 /* ---- set while tracing ---- */
-__u32 verdicts __weak = 0; /* how many files userspace has judged */
-__u32 only_tgid __weak = 0; /* SCOPE_ONE: 0 until armed, and again when the process is gone */
-__u32 awaited_tgid __weak = 0; /* -- CMD: traced from its exec on; before, it is still us */
-bool armed __weak = false; /* SCOPE_ALL and everything that is not per process */
-__u32 generation __weak = 0; /* of who is traced: see running_thread() */
+__u32 verdicts = 0; /* how many files userspace has judged */
+__u32 only_tgid = 0; /* SCOPE_ONE: 0 until armed, and again when the process is gone */
+__u32 awaited_tgid = 0; /* -- CMD: traced from its exec on; before, it is still us */
+bool armed = false; /* SCOPE_ALL and everything that is not per process */
+__u32 generation = 0; /* of who is traced: see running_thread() */
 /* SCOPE_SET: a byte for each tgid modulo 65536 tells "perhaps" without a map lookup; the hash
  * decides. A lookup miss costs 19-26 ns, on every system call of every other process. */
-__u8 targets_near[65536] __weak = {};
+__u8 targets_near[65536] = {};
 
 /* The check at the start: what each hook on a copy function counted of one thread's known I/O. */
-__u32 copy_check_tid __weak = 0;
-__u64 copy_check_argument __weak = 0;
-__u64 copy_seen[WIRE_COPY_HOOKS] __weak = {};
+__u32 copy_check_tid = 0;
+__u64 copy_check_argument = 0;
+__u64 copy_seen[WIRE_COPY_HOOKS] = {};
 
 /* A file that a thread has used, as its descriptor led to it. */
 struct known_file {
@@ -208,28 +207,28 @@ struct {
 	__uint(max_entries, THREADS);
 	__type(key, u32);
 	__type(value, struct thread_state);
-} threads SEC(".maps") __weak;
+} threads SEC(".maps");
 
 /* Requests on their way through a ring, each with a state of its own: what happens below them is gathered
  * as it is for a thread's. See slot.h. */
 #define RING_REQUESTS 8192 /* a power of two */
 /* Address of the struct io_kiocb, 0: free. */
-__u64 ring_places[RING_REQUESTS] __weak __attribute__((aligned(64))) = {};
+__u64 ring_places[RING_REQUESTS] __attribute__((aligned(64))) = {};
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, RING_REQUESTS);
 	__type(key, u32);
 	__type(value, struct thread_state);
-} place_states SEC(".maps") __weak;
-__u64 placeless __weak = 0; /* requests of io_uring that are in the map below */
+} place_states SEC(".maps");
+__u64 placeless = 0; /* requests of io_uring that are in the map below */
 /* libaio's, and those that found no place. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, RING_REQUESTS);
 	__type(key, struct ring_key);
 	__type(value, struct thread_state);
-} ring_requests SEC(".maps") __weak;
-bool rings_met __weak = false; /* never falls: only guards a lookup */
+} ring_requests SEC(".maps");
+bool rings_met = false; /* never falls: only guards a lookup */
 
 /* Which thread owns a slot. Asked only when a thread is met for the first time: claiming in a hash
  * is atomic on kernels without atomic instructions in BPF (before 5.12). */
@@ -238,7 +237,7 @@ struct {
 	__uint(max_entries, THREADS);
 	__type(key, u32);
 	__type(value, u32);
-} slot_owners SEC(".maps") __weak;
+} slot_owners SEC(".maps");
 
 /* Threads whose slot is taken by another. */
 struct {
@@ -246,15 +245,15 @@ struct {
 	__uint(max_entries, THREADS);
 	__type(key, u32);
 	__type(value, struct thread_state);
-} more_threads SEC(".maps") __weak;
-__u32 more_threads_used __weak = 0; /* never falls: only guards a lookup */
+} more_threads SEC(".maps");
+__u32 more_threads_used = 0; /* never falls: only guards a lookup */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, THREADS);
 	__type(key, u32);
 	__type(value, u32);
-} targets SEC(".maps") __weak;
+} targets SEC(".maps");
 
 /* Processes whose name is already in the stream. */
 struct {
@@ -262,7 +261,7 @@ struct {
 	__uint(max_entries, THREADS);
 	__type(key, u32);
 	__type(value, u32);
-} named_processes SEC(".maps") __weak;
+} named_processes SEC(".maps");
 
 /* Files that traced processes use. Evicted ones are named again at their next use. */
 struct file_key {
@@ -275,7 +274,7 @@ struct {
 	__uint(max_entries, FILES);
 	__type(key, struct file_key);
 	__type(value, u32);
-} files SEC(".maps") __weak;
+} files SEC(".maps");
 
 /* Devices of file systems that traced processes use: the super block's number, and the device's own (btrfs has two). */
 struct {
@@ -283,7 +282,7 @@ struct {
 	__uint(max_entries, 1024);
 	__type(key, u32);
 	__type(value, u32);
-} filesystems SEC(".maps") __weak;
+} filesystems SEC(".maps");
 
 /* Aliases of files that a filter by path excludes. */
 struct {
@@ -291,7 +290,7 @@ struct {
 	__uint(max_entries, FILES); /* userspace makes it 1 when no path is judged */
 	__type(key, u32);
 	__type(value, u32);
-} unwanted_files SEC(".maps") __weak;
+} unwanted_files SEC(".maps");
 
 /* struct sock -> whose it is. Entries of closed sockets fall out. */
 struct socket_owner {
@@ -304,45 +303,8 @@ struct {
 	__uint(max_entries, FILES);
 	__type(key, u64);
 	__type(value, struct socket_owner);
-} sockets SEC(".maps") __weak;
-bool sockets_met __weak = false; /* never falls: only guards a lookup */
-
-/* Bios of devices that pass them on (dm, md), by where a clone can be recognised: the vector that it shares, or
- * its place on the device above. */
-enum { ABOVE_VECTOR = 1, ABOVE_SECTOR = 2 };
-struct above_key {
-	u64 place;
-	u32 dev;
-	u32 kind; /* ABOVE_* */
-};
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 2 * BIOS);
-	__type(key, struct above_key);
-	__type(value, u64);
-} above SEC(".maps") __weak;
-
-/* What a bio that is about to be queued carries on, by its address. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, BIOS);
-	__type(key, u64);
-	__type(value, struct wire_carried);
-} clones SEC(".maps") __weak;
-bool stacks_met __weak = false; /* never falls: only guards lookups */
-
-/* Threads of the loop driver, by what they are carrying out for the moment. */
-struct carrier {
-	u64 first; /* address of the first bio of the loop device's request */
-	struct wire_carried carried;
-};
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1024);
-	__type(key, u32);
-	__type(value, struct carrier);
-} carriers SEC(".maps") __weak;
-bool carriers_met __weak = false;
+} sockets SEC(".maps");
+bool sockets_met = false; /* never falls: only guards a lookup */
 
 /* memory_key() of a bio's first byte -> its address. An entry lives as long as its bio's state. */
 struct {
@@ -350,10 +312,10 @@ struct {
 	__uint(max_entries, BIOS); /* userspace makes it 1 when no DMA is watched */
 	__type(key, u64);
 	__type(value, u64);
-} memories SEC(".maps") __weak;
+} memories SEC(".maps");
 
 /* Where the array of all struct page begins: userspace finds out with dma_learn. 0: unknown. */
-__u64 page_array __weak = 0;
+__u64 page_array = 0;
 
 struct inner_ring {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -365,16 +327,16 @@ struct {
 	__uint(max_entries, RINGS);
 	__type(key, u32);
 	__array(values, struct inner_ring);
-} rings SEC(".maps") __weak;
+} rings SEC(".maps");
 
 /* Bytes that each ring could not take: how large it would have had to be. */
-__u64 ring_lost_bytes[RINGS] __weak = {};
+__u64 ring_lost_bytes[RINGS] = {};
 
 /* Who runs on a CPU, see running_thread(): by its number, which is shorter than the look-up of what is per CPU. */
 #define CPUS 1024 /* on others it is not remembered */
 struct {
 	__u64 who, unused[7];
-} runs[CPUS] __weak __attribute__((aligned(64))) = {};
+} runs[CPUS] __attribute__((aligned(64))) = {};
 
 /* What only its own CPU touches. */
 struct cpu_state {
@@ -388,30 +350,7 @@ struct {
 	__uint(max_entries, 1);
 	__type(key, u32);
 	__type(value, struct cpu_state);
-} cpu_states SEC(".maps") __weak;
-
-/* top. The row of a key, found once by a thread and then remembered: a hash by CPU took 26 ns a request. */
-#define TALLIES 8192 /* userspace makes it 1 when nothing is tallied */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, TALLIES);
-	__type(key, u32);
-	__type(value, struct wire_tally);
-} tallies SEC(".maps") __weak;
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, TALLIES);
-	__type(key, struct wire_tally_key);
-	__type(value, u32);
-} tally_rows SEC(".maps") __weak;
-/* Rows that are given to a key: taking one in a hash is atomic where BPF has no atomic instructions (before 5.12). */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, TALLIES);
-	__type(key, u32);
-	__type(value, u32);
-} taken_rows SEC(".maps") __weak;
-__u32 next_row __weak = 0; /* a hint: CPUs race for it */
+} cpu_states SEC(".maps");
 
 /* Room for a file record with its path; `busy` because a program can be preempted or interrupted
  * by another on its CPU. */
@@ -429,7 +368,7 @@ struct {
 	__uint(max_entries, 1);
 	__type(key, u32);
 	__type(value, struct file_scratch);
-} file_scratches SEC(".maps") __weak;
+} file_scratches SEC(".maps");
 
 static __always_inline struct cpu_state *this_cpu_state(void)
 {

@@ -12,9 +12,6 @@
 #include "aio.h"
 #include "mapping.h"
 #include "thread.h"
-#include "uring.h"
-
-char LICENSE[] SEC("license") __weak = "Dual BSD/GPL";
 
 /* msync names an address, not a descriptor. */
 static __noinline void resolve_mapping(struct thread_state *state, struct task_struct *task)
@@ -108,8 +105,7 @@ static __always_inline int enter(struct pt_regs *regs, long number, bool find_vm
 SEC("?tp_btf/sys_enter")
 int BPF_PROG(syscall_enter, struct pt_regs *regs, long number)
 {
-	undisturbed(enter(regs, number, true));
-	return 0;
+	return enter(regs, number, true);
 }
 
 /* Before 5.17: not even a program that never gets there may name a callback. */

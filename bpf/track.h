@@ -22,23 +22,22 @@ static __always_inline bool is_traced(u32 tgid)
 	return bpf_map_lookup_elem(&targets, &tgid) != NULL;
 }
 
-/* What was found out about the task that this CPU runs: its thread id if it is traced, 0 if it is not. So its next
- * system calls need not look at the task, whose address alone is a call of 7 ns: two of those were half of what our
- * filter cost other processes.
+/* What was found out about the task that this CPU runs: its thread id if it is traced, 0 if it is not. So what it does
+ * next need not look at the task, whose address alone is a call of 7 ns: two of those were half of what our filter cost
+ * other processes' system calls; nor ask the set of targets.
  *
- * Good for one generation, and until sched_switch or sched_exec forget it. Nobody becomes traced otherwise: arm() begins
- * a generation, drop_target() another, and a new task is switched to. The generation is read before the task is judged:
- * x86 keeps that order, and for arm64 BPF cannot demand it, so there nothing is remembered. */
+ * Good for one generation, and until sched_switch says who comes or sched_exec forgets it. Nobody becomes traced
+ * otherwise: arm() begins a generation, drop_target() another, and a new task is switched to. The generation is read
+ * before the task is judged: x86 keeps that order, and for arm64 BPF cannot demand it, so there nothing is remembered. */
 #define WHO(generation, tid) ((u64)(generation) << 32 | (tid))
 #define WHO_UNKNOWN (~0ULL)
 #define GENERATION_NONE (~1U) /* nobody is traced any more: soon sched_switch is detached, and nothing is remembered */
 
-/* Off the hot path: it is the first system call since the CPU was given to the task. */
-static __noinline u32 judge_running(void)
+/* The thread of a task that runs on this CPU, now or from now on, if it is traced, else 0; remembered. */
+static __always_inline u32 judge(struct task_struct *task)
 {
 	u32 cpu = bpf_get_smp_processor_id();
 	u32 since = *(volatile u32 *)&generation;
-	struct task_struct *task = current_task();
 	u32 tid = is_traced(task_field(task, tgid)) ? task_field(task, pid) : 0;
 
 	if (know_running && cpu < CPUS && since != GENERATION_NONE)
@@ -46,7 +45,13 @@ static __noinline u32 judge_running(void)
 	return tid;
 }
 
-/* The thread that runs, if it is traced, else 0. */
+/* Off the hot path: the CPU was given to the task before this generation began, or it has just called exec. */
+static __noinline u32 judge_running(void)
+{
+	return judge(current_task());
+}
+
+/* The thread that runs, if it is traced, else 0. (Programs stay on their CPU, also where they can be preempted.) */
 static __always_inline u32 running_thread(void)
 {
 	u32 cpu = bpf_get_smp_processor_id();
@@ -121,14 +126,15 @@ static __always_inline struct thread_state *request_of(struct thread_state *stat
 	return state->start_ns ? state : NULL;
 }
 
-/* The request that the task works on; a page fault that waits to be closed is one, too. */
+/* The request that the running task works on; a page fault that waits to be closed is one, too. */
 static __always_inline struct thread_state *find_open(struct task_struct *task)
 {
 	struct thread_state *state;
+	u32 tid = running_thread();
 
-	if (!is_traced(task_field(task, tgid)))
+	if (!tid)
 		return NULL;
-	state = find_thread(task_field(task, pid));
+	state = find_thread(tid);
 	if (state)
 		return request_of(state);
 	return rings_met ? worker_request(task) : NULL;

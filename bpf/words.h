@@ -12,8 +12,11 @@
 
 #include "emit.h"
 
-/* On newer kernels (7.2 and 7.3, not 6.18) tracepoints can be preempted: what the next task of that CPU does meanwhile
- * the kernel skips, as if a program had called itself. A few instructions are left in which that can happen. */
+/* On newer kernels (7.2 and 7.3, not 6.18) tracepoints can be preempted, and another program would write into the
+ * middle of a record. Around programs that write none it is of no use. It does not keep the kernel from skipping what
+ * the next task of that CPU does meanwhile, as if a program had called itself: who waits for the CPU gets it when
+ * preemption is enabled again, and there the program is not over yet. What is skipped is counted, and lost (7.3, 4
+ * writers on 2 emulated CPUs: 1,100 to 2,700 of 30,000 requests, with all programs undisturbed and with none). */
 extern void bpf_preempt_disable(void) __ksym __weak;
 extern void bpf_preempt_enable(void) __ksym __weak;
 #define undisturbed(call)                      \
@@ -40,9 +43,9 @@ struct {
 	__uint(max_entries, 1);
 	__uint(key_size, sizeof(u32));
 	__uint(value_size, 3 * 4096);
-} word_rings SEC(".maps") __weak;
-const volatile __u32 word_mask __weak = 0; /* words of a ring - 1; 0: there is none */
-const volatile __u32 word_cpus __weak = 1; /* as many rings there are for system calls, and then for completions */
+} word_rings SEC(".maps");
+const volatile __u32 word_mask = 0; /* words of a ring - 1; 0: there is none */
+const volatile __u32 word_cpus = 1; /* as many rings there are for system calls, and then for completions */
 
 /* What stands behind the ring's end belongs to its beginning: as much as can be of a record of `most` words is copied,
  * over words that are free. Rare, and so off the hot path. */

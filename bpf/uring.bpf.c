@@ -1,5 +1,5 @@
-/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
- *
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
  * Requests of io_uring, from their submission to their completion, whichever thread works on them.
  *
  * The key is the address of the request's struct io_kiocb. What the submitting thread does from one
@@ -10,13 +10,7 @@
  * work of others (no tracepoint): what that reads ahead can be charged to it. Kernels before 6.0, whose
  * tracepoint names no request. Requests that asked for no completion (IOSQE_CQE_SKIP_SUCCESS) end unseen, and so
  * do those with one completion for which the ring has no room (io_uring_cqe_overflow names none).
- *
- * A header, and part of syscall.bpf.c: bpftool links no two objects that name one kernel function, and without
- * bpf_rdonly_cast each field of a file is a probe read of 20 ns.
  */
-#ifndef IOHOPS_URING_H
-#define IOHOPS_URING_H
-
 #include "entry.h"
 #include "place.h"
 #include "same_ring.h"
@@ -254,5 +248,3 @@ int BPF_PROG(uring_overflow, void *ring, u64 user_data, s32 result, u32 flags)
 	undisturbed(completed(ring, 0, user_data, result, flags));
 	return 0;
 }
-
-#endif /* IOHOPS_URING_H */
