@@ -22,8 +22,12 @@ static __always_inline u64 differ(u64 one, u64 other)
 	return bits & 1;
 }
 
-/* False: no room. */
-static __always_inline bool put_same_of_ring(const struct thread_state *request, const struct told_request *told,
+static __noinline void put_ring_in_buffer(const struct thread_state *request, u64 end_ns, u64 head, u64 where, u64 result)
+{
+	put_in_buffer(request, end_ns, head, where, result, 4);
+}
+
+static __always_inline void put_same_of_ring(const struct thread_state *request, const struct told_request *told,
 					     u64 end_ns, u64 where, u64 result)
 {
 	u64 buffer = differ(request->buffer, told->buffer), requested = differ(request->requested, told->requested);
@@ -31,8 +35,10 @@ static __always_inline bool put_same_of_ring(const struct thread_state *request,
 	struct words words;
 	u64 *word = find_room(&words, bpf_get_smp_processor_id(), SAME_MOST);
 
-	if (!word)
-		return false;
+	if (unlikely(!word)) {
+		put_ring_in_buffer(request, end_ns, told->head + WIRE_SAME_BATCH, where, result);
+		return;
+	}
 	word[0] = end_ns;
 	word[1] = told->head + WIRE_SAME_BATCH + buffer * WIRE_SAME_BUFFER + requested * WIRE_SAME_REQUESTED +
 		  other * WIRE_SAME_RESULT + more * SAME_WORD;
@@ -44,7 +50,6 @@ static __always_inline bool put_same_of_ring(const struct thread_state *request,
 	word[3 + buffer + requested + other] = request->batch_ns;
 	words.end += SAME_WORDS + more;
 	give_out(&words, SAME_MOST);
-	return true;
 }
 
 /* False: it cannot be said in few words. `what`: with all flags. */
@@ -57,7 +62,8 @@ static __always_inline bool write_same_of_ring(const struct thread_state *reques
 	if ((told->what ^ what) | (told->where ^ request->where) | (told->how ^ request->how) |
 	    (told->run_as ^ request->run_as) | duration >> 32 | (u64)(ahead ^ (s32)ahead) | (u64)(request->to_fd >= 0))
 		return false;
-	return put_same_of_ring(request, told, end_ns, duration | (u64)ahead << 32, result);
+	put_same_of_ring(request, told, end_ns, duration | (u64)ahead << 32, result);
+	return true;
 }
 
 #define OF_SUBMITTER (1 << 16) /* among the flags: the submitter runs, and `thread` is it */
