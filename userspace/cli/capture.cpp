@@ -20,10 +20,10 @@ constexpr uint64_t kOrderWindow = 10 * kMs;
 // Where a ring of words fills (from 800,000 requests a second on, on one CPU), for they wait in it.
 constexpr uint64_t kShortWindow = 2 * kMs;
 constexpr uint64_t kLossPeriod = 100 * kMs;
-constexpr uint64_t kHandOverPeriod = 20 * kMs;
-// Rounds while records come and while none do. 4 ms at 1 M records/s fill 5 % of a ring.
-constexpr int kBusyWaitMs = 4;
-constexpr int kIdleWaitMs = 20;
+constexpr uint64_t kHandOverPeriod = 100 * kMs;
+// Between rounds. Each one takes a CPU from somebody, so they are as rare as the rings allow.
+constexpr uint64_t kShortestPause = 2 * kMs;
+constexpr uint64_t kLongestPause = 20 * kMs;
 
 uint64_t own_cpu_ns() {
   rusage usage{};
@@ -72,7 +72,7 @@ Capture::Capture(Session& session, Spool& spool, EarlyFilter filter, size_t orde
     : session_(session), spool_(spool), filter_(std::move(filter)), orderer_(order_bytes) {}
 
 void Capture::start(uint64_t start_ns) {
-  start_ns_ = start_ns;
+  start_ns_ = round_ns_ = start_ns;
   cpu_before_ = own_cpu_ns();
   clocks_ = ClockOffsets::now();
 }
@@ -156,8 +156,7 @@ void Capture::note_losses(uint64_t now) {
 }
 
 Result<int> Capture::round() {
-  const uint64_t now = monotonic_ns();
-  const uint64_t before = records_;
+  const uint64_t now = monotonic_ns(), before = bytes_, since = std::exchange(round_ns_, now);
   if (Status drained = drain(now); !drained) return drained.error();
   if (now - losses_read_ns_ >= kLossPeriod) {
     note_losses(now);
@@ -168,7 +167,14 @@ Result<int> Capture::round() {
     handed_over_ns_ = now;
   }
   if (waits()) return 0;
-  return records_ > before ? kBusyWaitMs : kIdleWaitMs;
+  return static_cast<int>(pause(bytes_ - before, now - since) / kMs);
+}
+
+// Until a 64th of a ring has come, an eighth of one of words, at the rate of the last round.
+uint64_t Capture::pause(uint64_t bytes, uint64_t ns) const {
+  const uint64_t room = session_.ring_bytes() / 64;
+  if (ns >= 1'000 * kMs || bytes * kLongestPause <= room * ns) return kLongestPause;
+  return std::max(kShortestPause, room * ns / bytes);
 }
 
 Status Capture::finish(wire_stop reason, uint64_t missed) {

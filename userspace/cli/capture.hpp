@@ -53,6 +53,7 @@ class Capture {
 
  private:
   Status drain(uint64_t now);
+  uint64_t pause(uint64_t bytes, uint64_t ns) const;
   bool waits() const { return waiting_ns_ != WIRE_UNKNOWN; }
   bool take(Record record, uint32_t ring);
   void judge_file(Record record);
@@ -77,6 +78,7 @@ class Capture {
   uint64_t waiting_ns_ = WIRE_UNKNOWN;  // the earliest record that was left in its ring for want of room
   bool must_lose_ = false;         // what finds no room now never will
   std::array<uint64_t, WIRE_LOSS_CAUSES> unsaid_{};  // losses, by cause
+  uint64_t round_ns_ = 0;  // when the last one began
   uint64_t losses_read_ns_ = 0;
   uint64_t handed_over_ns_ = 0;
 };
