@@ -1,8 +1,10 @@
 """Threads, children, exec, signals, and targets that end while they are traced."""
+import collections
 import signal
+import sys
 
 from lib import (READ, IOHOPS, TMP, Recording, Trace, Workload, check, difference, equal, iohops, proc_io,
-                 traced, wait_exit)
+                 record, traced, wait_exit)
 
 
 def test_threads_that_exist_and_threads_to_come_are_traced():
@@ -31,6 +33,54 @@ def test_follow_traces_children_from_their_first_request():
     equal(len(children), oracle["facts"]["children"], "children")
     parents = {p["pid"]: p["parent"] for p in trace.of_type("process")}
     equal({parents.get(c) for c in children}, {oracle["pid"]}, "their parent")
+
+
+# Three children whose ids differ by the number of slots that threads have: two find theirs taken.
+SAME_SLOT = """
+import os, sys, time
+SLOTS, CHILDREN = 16384, 3
+def fork_as(pid):
+    for _ in range(100):  # others fork, too
+        with open("/proc/sys/kernel/ns_last_pid", "w") as last:
+            last.write(str(pid - 1))
+        read, write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(write)
+            os.read(read, 1)  # until all are there
+            if os.getpid() == pid:
+                fd = os.open(sys.argv[1], os.O_RDONLY)
+                for i in range(100):
+                    os.pread(fd, 1, i)
+            os._exit(0)
+        os.close(read)
+        if child == pid:
+            return child, write
+        os.close(write)
+        os.waitpid(child, 0)
+    sys.exit(f"no process can have the id {pid}")
+first = next(p for p in range(301, SLOTS) if not any(os.path.exists(f"/proc/{p + i * SLOTS}") for i in range(CHILDREN)))
+children = [fork_as(first + i * SLOTS) for i in range(CHILDREN)]
+for _, write in children:
+    os.close(write)
+sys.exit(sum(os.waitpid(child, 0)[1] for child, _ in children))
+"""
+
+
+def test_threads_that_share_a_slot_are_all_traced():
+    with open("/proc/sys/kernel/pid_max", encoding="ascii") as most:
+        before = most.read()
+    with open("/proc/sys/kernel/pid_max", "w", encoding="ascii") as most:
+        most.write(str(max(int(before), 1 << 16)))
+    try:
+        trace = record(sys.executable, "-c", SAME_SLOT, IOHOPS)
+    finally:
+        with open("/proc/sys/kernel/pid_max", "w", encoding="ascii") as most:
+            most.write(before)
+    reads = collections.Counter(r["tid"] for r in trace.on(IOHOPS) if r["op"] == "pread64")
+    equal(sorted(reads.values()), [100] * 3, "requests of each child")
+    equal(len({tid % 16384 for tid in reads}), 1, "slots")
+    equal(trace.lost, 0, "lost")
 
 
 def test_an_interrupted_read_is_one_request_that_failed():

@@ -18,7 +18,8 @@ constexpr Essential kEssentialHelpers[] = {
 };
 constexpr std::string_view kOptionalHelpers[] = {"bpf_find_vma", "bpf_for_each_map_elem",
                                                  "bpf_get_current_task_btf", "bpf_rdonly_cast",
-                                                 "bpf_preempt_disable", "bpf_task_pt_regs"};
+                                                 "bpf_preempt_disable", "bpf_task_pt_regs",
+                                                 "bpf_mem_alloc_init"};
 
 // The next comma-separated word of `list`, which loses it.
 std::string_view next_word(std::string_view& list) {

@@ -23,7 +23,7 @@ namespace iohops {
 struct Features {
   // Tracepoint -> C types of its arguments without the leading `void *`: "struct request *".
   std::map<std::string, std::vector<std::string>> tracepoints;
-  std::set<std::string> helpers;        // "bpf_find_vma", ...: of enum bpf_func_id
+  std::set<std::string> helpers;        // "bpf_find_vma", ...: of enum bpf_func_id, and a few functions
   std::set<std::string> map_types;      // "BPF_MAP_TYPE_RINGBUF", ...
   std::set<std::string> program_types;  // "BPF_PROG_TYPE_SYSCALL", ...
   std::string machine;                  // uname machine

@@ -161,7 +161,8 @@ void read_enums(const KernelTypes& types, const btf_type* type, std::string_view
 void read_function(const KernelTypes& types, uint32_t id, std::string_view name,
                    const std::set<std::string_view>& hooked, Features& features, Findings& found) {
   const btf_type* type = types.type(id);
-  if (name == "bpf_rdonly_cast" || name == "bpf_preempt_disable")  // a kfunc, not in an enum
+  // kfuncs, which are in no enum, and how hash maps take memory since 6.1
+  if (name == "bpf_rdonly_cast" || name == "bpf_preempt_disable" || name == "bpf_mem_alloc_init")
     features.helpers.emplace(name);
   else if (name == "bpf_fentry_test1")
     found.fexit_trial = id;
