@@ -1,5 +1,6 @@
 // The vocabulary's names and what the model computes from itself.
 #include "core/model/model.hpp"
+#include "core/model/summary.hpp"
 
 #include <gtest/gtest.h>
 

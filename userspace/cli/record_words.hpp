@@ -8,6 +8,7 @@
 #include "cli/capture.hpp"
 #include "cli/options.hpp"
 #include "core/model/model.hpp"
+#include "core/model/summary.hpp"
 #include "system/process.hpp"
 #include "system/spool.hpp"
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/model/model.hpp"
+#include "core/model/summary.hpp"
 #include "core/result.hpp"
 
 namespace iohops {

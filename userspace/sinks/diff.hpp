@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <string>
 
-#include "core/model/model.hpp"
+#include "core/model/summary.hpp"
 
 namespace iohops {
 

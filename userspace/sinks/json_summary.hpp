@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "core/model/model.hpp"
+#include "core/model/summary.hpp"
 
 namespace iohops {
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/summarizer.hpp"
+#include "sinks/json_buffer.hpp"
 #include "sinks/json_form.hpp"
 #include "sinks/json_header.hpp"
 #include "sinks/json_line.hpp"
@@ -11,63 +12,8 @@
 
 namespace iohops {
 
-// Bytes on their way to the ByteWriter. After an error it swallows everything: the error is told at
-// the end of the record, so that the formatting need not look.
-class JsonWriter::Buffer {
- public:
-  explicit Buffer(ByteWriter& out) : out_(out), bytes_(new char[kBytes]), at_(bytes_.get()) {}
-
-  // Room for n bytes (n < kBytes), to be formatted into and handed back with done().
-  char* room(size_t n) {
-    if (static_cast<size_t>(bytes_.get() + kBytes - at_) < n) drain();
-    return at_;
-  }
-  void done(const JsonLine& formatted) { at_ = formatted.end(); }
-  // Everything since `begin`, for which there has been room all the time.
-  std::string_view since(const char* begin) const {
-    return {begin, static_cast<size_t>(at_ - begin)};
-  }
-
-  void put(std::string_view text) {
-    if (text.size() > kBytes / 2) {
-      drain();
-      if (status_) status_ = out_.write(text);
-      return;
-    }
-    done(JsonLine(room(text.size() + 8)) << text);
-  }
-
-  void drain() {
-    const std::string_view pending(bytes_.get(), static_cast<size_t>(at_ - bytes_.get()));
-    if (status_ && !pending.empty()) status_ = out_.write(pending);
-    if (status_) requests_written = requests_ended;
-    at_ = bytes_.get();
-  }
-
-  Status flush() {
-    drain();
-    if (status_) status_ = out_.flush();
-    return status_;
-  }
-
-  const Status& status() const { return status_; }
-
-  uint64_t requests_ended = 0;
-  uint64_t requests_written = 0;
-
- private:
-  static constexpr size_t kBytes = size_t{256} * 1024;
-
-  ByteWriter& out_;
-  std::unique_ptr<char[]> bytes_;
-  char* at_;
-  Status status_;
-};
-
 namespace {
 
-// More than the fixed members and numbers of any record or hop take; names come on top.
-constexpr size_t kRecordRoom = 1024;
 constexpr size_t kNewlineRoom = 16;
 constexpr size_t kShortName = kRecordRoom / 2;
 constexpr size_t kEscapedNames = 4096;
@@ -76,12 +22,12 @@ constexpr size_t kThreads = 1024;
 }  // namespace
 
 JsonWriter::JsonWriter(ByteWriter& out, Form form)
-    : form_(form), buffer_(std::make_unique<Buffer>(out)) {}
+    : form_(form), buffer_(std::make_unique<JsonBuffer>(out)) {}
 JsonWriter::~JsonWriter() = default;
 
 uint64_t JsonWriter::requests_written() const { return buffer_->requests_written; }
 
-JsonWriter::Buffer& JsonWriter::begin_record() {
+JsonBuffer& JsonWriter::begin_record() {
   if (form_ == Form::kDocument) buffer_->put(first_record_ ? "\n" : ",\n");
   first_record_ = false;
   return *buffer_;
@@ -129,7 +75,7 @@ Status JsonWriter::header(const Header& header) {
 }
 
 Status JsonWriter::process(const Process& process) {
-  Buffer& out = begin_record();
+  JsonBuffer& out = begin_record();
   out.done(line(kRecordRoom) << R"({"type":"process","pid":)" << process.pid << R"(,"ns_pid":)"
                              << process.ns_pid << R"(,"parent":)" << process.parent);
   name("comm", process.comm);
@@ -140,7 +86,7 @@ Status JsonWriter::process(const Process& process) {
 
 Status JsonWriter::file(const File& file) {
   if (paths_.size() < Summarizer::kTrackedFiles) paths_[file.id] = file.path;
-  Buffer& out = begin_record();
+  JsonBuffer& out = begin_record();
   out.done(line(kRecordRoom) << R"({"type":"file","file":)" << file.id);
   name("path", file.path);
   out.done(line(kRecordRoom) << R"(,"path_partial":)" << file.path_partial << R"(,"unlinked":)"
@@ -255,14 +201,14 @@ const JsonWho* JsonWriter::who(const Request& request) {
 }
 
 Status JsonWriter::request(const Request& request) {
-  Buffer& out = begin_record();
+  JsonBuffer& out = begin_record();
   if (request.alike == 0 || !write_alike(request)) write_request(request);
   ++out.requests_ended;
   return end_record();
 }
 
 void JsonWriter::write_request(const Request& request) {
-  Buffer& out = *buffer_;
+  JsonBuffer& out = *buffer_;
   out.done(line(kRecordRoom) << R"({"type":"request","id":)" << request.id << R"(,"pid":)"
                              << request.id.pid << R"(,"tid":)" << request.tid);
   name("comm", request.comm);
@@ -313,69 +259,8 @@ void JsonWriter::shares(const std::vector<Share>& shares) {
   buffer_->put("]");
 }
 
-// Of a stacked device, or of one below such.
-void JsonWriter::stage(const Transfer& transfer) {
-  Buffer& out = *buffer_;
-  for (size_t i = 0; i < transfer.parents.size(); ++i) {
-    const Parent& parent = transfer.parents[i];
-    out.put(i == 0 ? R"(,"parents":[)" : ",");
-    out.done(line(kRecordRoom) << R"({"transfer":)" << BigId{parent.transfer} << R"(,"bytes":)" << parent.bytes
-                               << R"(,"evidence":")" << iohops::name(parent.evidence) << R"("})");
-  }
-  if (!transfer.parents.empty()) out.put("]");
-  for (size_t i = 0; i < transfer.copies.size(); ++i) {
-    const StageCopy& copy = transfer.copies[i];
-    out.put(i == 0 ? R"(,"copies":[)" : ",");
-    out.done(line(kRecordRoom) << R"({"from":")" << iohops::name(copy.from) << R"(","to":")" << iohops::name(copy.to)
-                               << R"(","bytes":)" << copy.bytes << R"(,"evidence":")"
-                               << iohops::name(copy.evidence) << R"("})");
-  }
-  if (!transfer.copies.empty()) out.put("]");
-  if (transfer.carried_on) out.put(R"(,"carried_on":true)");
-}
-
-Status JsonWriter::transfer(const Transfer& transfer) {
-  Buffer& out = begin_record();
-  out.done(line(kRecordRoom) << R"({"type":"transfer","id":")" << transfer.id << R"(","device":")"
-                             << (transfer.device >> 20) << ":" << (transfer.device & 0xfffffU)
-                             << "\"");
-  name("op", transfer.op);
-  out.put(R"(,"flags":[)");
-  for (size_t i = 0; i < transfer.flags.size(); ++i) {
-    if (i > 0) out.put(",");
-    text(transfer.flags[i]);
-  }
-  JsonLine json = line(kRecordRoom);
-  json << R"(],"sector":)" << transfer.sector << R"(,"bytes":)" << transfer.bytes << R"(,"bios":)"
-       << transfer.bios << R"(,"splits":)" << transfer.splits << R"(,"requeues":)"
-       << transfer.requeues << R"(,"queue_ns":)" << transfer.queue_ns << R"(,"insert_ns":)"
-       << transfer.insert_ns << R"(,"issue_ns":)" << transfer.issue_ns << R"(,"complete_ns":)"
-       << transfer.complete_ns << R"(,"error":)" << transfer.error << R"(,"cause":")"
-       << iohops::name(transfer.cause) << R"(","owners":)";
-  out.done(json);
-  shares(transfer.owners);
-  const DmaEvidence& dma = transfer.dma;
-  out.done(line(kRecordRoom) << R"(,"unattributed_bytes":)" << transfer.unattributed_bytes
-                             << R"(,"file":)" << FileId{transfer.file} << R"(,"offset":)"
-                             << transfer.offset << R"(,"dma":{"evidence":")"
-                             << iohops::name(dma.evidence) << R"(","dma":)" << dma.dma
-                             << R"(,"segments":)" << dma.segments << R"(,"mapped_bytes":)"
-                             << dma.mapped_bytes << R"(,"bounced_bytes":)" << dma.bounced_bytes
-                             << "}");
-  for (size_t i = 0; i < transfer.queued_by.size(); ++i) {
-    const Queuer& queuer = transfer.queued_by[i];
-    out.put(i == 0 ? R"(,"queued_by":[)" : ",");
-    out.done(line(kRecordRoom) << R"({"pid":)" << queuer.pid << R"(,"tid":)" << queuer.tid << R"(,"bytes":)"
-                               << queuer.bytes << "}");
-  }
-  if (!transfer.queued_by.empty()) out.put("]");
-  stage(transfer);
-  out.put("}");
-  return end_record();
-}
-
 Status JsonWriter::effect(const Effect& effect) {
-  Buffer& out = begin_record();
+  JsonBuffer& out = begin_record();
   out.done(line(kRecordRoom) << R"({"type":"effect","cause":")" << iohops::name(effect.cause)
                              << R"(","requests":)");
   shares(effect.requests);
@@ -390,7 +275,7 @@ Status JsonWriter::effect(const Effect& effect) {
 }
 
 Status JsonWriter::flow(const Flow& flow) {
-  Buffer& out = begin_record();
+  JsonBuffer& out = begin_record();
   out.done(line(kRecordRoom) << R"({"type":"flow","from_request":)" << flow.from
                              << R"(,"to_request":)" << flow.to << R"(,"bytes":)" << flow.bytes
                              << R"(,"evidence":")" << iohops::name(flow.evidence)
@@ -405,7 +290,7 @@ Status JsonWriter::flow(const Flow& flow) {
 }
 
 Status JsonWriter::loss(const Loss& loss) {
-  Buffer& out = begin_record();
+  JsonBuffer& out = begin_record();
   out.done(line(kRecordRoom) << R"({"type":"loss","at_ns":)" << loss.at_ns);
   name("cause", loss.cause);
   out.done(line(kRecordRoom) << R"(,"count":)" << loss.count << "}");

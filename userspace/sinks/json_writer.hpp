@@ -14,6 +14,7 @@
 
 namespace iohops {
 
+class JsonBuffer;
 class JsonForm;
 class JsonLine;
 class JsonWho;
@@ -42,10 +43,8 @@ class JsonWriter : public Sink {
   uint64_t requests_written() const;
 
  private:
-  class Buffer;
-
   JsonLine line(size_t room);
-  Buffer& begin_record();
+  JsonBuffer& begin_record();
   Status end_record();
   bool write_alike(const Request&);
   const JsonWho* who(const Request&);
@@ -60,7 +59,7 @@ class JsonWriter : public Sink {
   void shares(const std::vector<Share>&);
 
   Form form_;
-  std::unique_ptr<Buffer> buffer_;
+  std::unique_ptr<JsonBuffer> buffer_;
   std::unordered_map<std::string, std::string> escaped_;  // bounded: cleared when full
   std::unordered_map<uint32_t, std::string> paths_;       // for the summary's files, bounded
   // By Request::alike, as many as there are kinds at a time.

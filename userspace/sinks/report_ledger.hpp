@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/model/model.hpp"
+#include "core/model/summary.hpp"
 #include "core/summarizer.hpp"
 #include "sinks/slowest.hpp"
 #include "sinks/report.hpp"

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/lab/paths.hpp"
-#include "core/model/model.hpp"
+#include "core/model/summary.hpp"
 
 namespace iohops {
 

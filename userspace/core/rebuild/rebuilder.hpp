@@ -11,6 +11,7 @@
 #include "core/copies.hpp"
 #include "core/decode.hpp"
 #include "core/model/model.hpp"
+#include "core/model/summary.hpp"
 #include "core/rebuild/limits.hpp"
 #include "core/sink.hpp"
 

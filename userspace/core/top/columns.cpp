@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "core/model/summary.hpp"
+
 namespace iohops {
 namespace {
 
