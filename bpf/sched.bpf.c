@@ -74,7 +74,7 @@ int BPF_PROG(sched_switch, bool preempted, struct task_struct *prev, struct task
 		if (state)
 			switch_out(state, prev, preempted);
 	}
-	tid = judge(next);
+	tid = next_thread(next);
 	if (tid) {
 		state = find_thread(tid);
 		state = state ? request_of(state) : rings_met ? worker_request(next) : NULL;

@@ -26,29 +26,51 @@ static __always_inline bool is_traced(u32 tgid)
  * next need not look at the task, whose address alone is a call of 7 ns: two of those were half of what our filter cost
  * other processes' system calls; nor ask the set of targets.
  *
- * Good for one generation, and until sched_switch says who comes or sched_exec forgets it. Nobody becomes traced
+ * Good for one generation, and until sched_switch says who comes or that one calls exec. Nobody becomes traced
  * otherwise: arm() begins a generation, drop_target() another, and a new task is switched to. The generation is read
  * before the task is judged: x86 keeps that order, and for arm64 BPF cannot demand it, so there nothing is remembered. */
 #define WHO(generation, tid) ((u64)(generation) << 32 | (tid))
 #define WHO_UNKNOWN (~0ULL)
 #define GENERATION_NONE (~1U) /* nobody is traced any more: soon sched_switch is detached, and nothing is remembered */
 
-/* The thread of a task that runs on this CPU, now or from now on, if it is traced, else 0; remembered. */
-static __always_inline u32 judge(struct task_struct *task)
+static __always_inline void note_running(u64 who)
 {
 	u32 cpu = bpf_get_smp_processor_id();
-	u32 since = *(volatile u32 *)&generation;
-	u32 tid = is_traced(task_field(task, tgid)) ? task_field(task, pid) : 0;
 
-	if (know_running && cpu < CPUS && since != GENERATION_NONE)
-		runs[cpu].who = WHO(since, tid);
+	if (know_running && cpu < CPUS)
+		runs[cpu].who = who;
+}
+
+static __always_inline void forget_running(void)
+{
+	note_running(WHO_UNKNOWN);
+}
+
+static __always_inline u32 traced_thread(struct task_struct *task)
+{
+	return is_traced(task_field(task, tgid)) ? task_field(task, pid) : 0;
+}
+
+/* Off the hot path: it is the first time since the CPU was given to a task that is not traced, or since an exec. */
+static __noinline u32 judge_running(void)
+{
+	u32 since = *(volatile u32 *)&generation;
+	u32 tid = traced_thread(current_task());
+
+	if (since != GENERATION_NONE)
+		note_running(WHO(since, tid));
 	return tid;
 }
 
-/* Off the hot path: the CPU was given to the task before this generation began, or it has just called exec. */
-static __noinline u32 judge_running(void)
+/* The thread that gets this CPU, if it is traced, else 0: then nobody is noted. Some sandboxes show BPF no switch away
+ * from tasks of their own, and who comes after such a task must not be taken for it. */
+static __always_inline u32 next_thread(struct task_struct *next)
 {
-	return judge(current_task());
+	u32 since = *(volatile u32 *)&generation;
+	u32 tid = traced_thread(next);
+
+	note_running(tid && since != GENERATION_NONE ? WHO(since, tid) : WHO_UNKNOWN);
+	return tid;
 }
 
 /* The thread that runs, if it is traced, else 0. (Programs stay on their CPU, also where they can be preempted.) */
@@ -63,14 +85,6 @@ static __always_inline u32 running_thread(void)
 			return who;
 	}
 	return judge_running();
-}
-
-static __always_inline void forget_running(void)
-{
-	u32 cpu = bpf_get_smp_processor_id();
-
-	if (know_running && cpu < CPUS)
-		runs[cpu].who = WHO_UNKNOWN;
 }
 
 static __noinline struct thread_state *find_other_thread(u32 tid)
