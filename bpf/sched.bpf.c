@@ -74,7 +74,8 @@ int BPF_PROG(sched_switch, bool preempted, struct task_struct *prev, struct task
 		if (state)
 			switch_out(state, prev, preempted);
 	}
-	tid = next_thread(next);
+	forget_running();
+	tid = traced_thread(next);
 	if (tid) {
 		state = find_thread(tid);
 		state = state ? request_of(state) : rings_met ? worker_request(next) : NULL;

@@ -26,9 +26,11 @@ static __always_inline bool is_traced(u32 tgid)
  * next need not look at the task, whose address alone is a call of 7 ns: two of those were half of what our filter cost
  * other processes' system calls; nor ask the set of targets.
  *
- * Good for one generation, and until sched_switch says who comes or that one calls exec. Nobody becomes traced
- * otherwise: arm() begins a generation, drop_target() another, and a new task is switched to. The generation is read
- * before the task is judged: x86 keeps that order, and for arm64 BPF cannot demand it, so there nothing is remembered. */
+ * Found out where the task itself runs a program, not when it is switched to: some sandboxes run no program for tasks
+ * of their own, so not at the switch away from one either, and whoever came next was taken for it. Good for one
+ * generation, and until the CPU is given away or the task calls exec. Nobody becomes traced otherwise: arm() begins a
+ * generation, drop_target() another, and a new task is switched to. The generation is read before the task is judged:
+ * x86 keeps that order, and for arm64 BPF cannot demand it, so there nothing is remembered. */
 #define WHO(generation, tid) ((u64)(generation) << 32 | (tid))
 #define WHO_UNKNOWN (~0ULL)
 #define GENERATION_NONE (~1U) /* nobody is traced any more: soon sched_switch is detached, and nothing is remembered */
@@ -51,7 +53,7 @@ static __always_inline u32 traced_thread(struct task_struct *task)
 	return is_traced(task_field(task, tgid)) ? task_field(task, pid) : 0;
 }
 
-/* Off the hot path: it is the first time since the CPU was given to a task that is not traced, or since an exec. */
+/* Off the hot path: the first time since the task got the CPU, or since it called exec. */
 static __noinline u32 judge_running(void)
 {
 	u32 since = *(volatile u32 *)&generation;
@@ -59,17 +61,6 @@ static __noinline u32 judge_running(void)
 
 	if (since != GENERATION_NONE)
 		note_running(WHO(since, tid));
-	return tid;
-}
-
-/* The thread that gets this CPU, if it is traced, else 0: then nobody is noted. Some sandboxes show BPF no switch away
- * from tasks of their own, and who comes after such a task must not be taken for it. */
-static __always_inline u32 next_thread(struct task_struct *next)
-{
-	u32 since = *(volatile u32 *)&generation;
-	u32 tid = traced_thread(next);
-
-	note_running(tid && since != GENERATION_NONE ? WHO(since, tid) : WHO_UNKNOWN);
 	return tid;
 }
 
