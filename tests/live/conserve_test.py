@@ -32,14 +32,25 @@ cat copied >/dev/null
 """
 
 
+def recording_of_all_on(device, *filters):
+    """A recording, and what the device had done by then: nothing of it while the recording began (journals are
+    written every few seconds)."""
+    for _ in range(5):
+        before = disk_bytes(device)
+        recording = Recording("-a", *filters)
+        if disk_bytes(device) == before:
+            return recording, before
+        recording.stop()
+    raise AssertionError(f"{device} never rests")
+
+
 def conserved(kind):
     need("losetup", f"mkfs.{kind}", "sqlite3")
     (TMP / "source").write_bytes(os.urandom(8 << 20))
     with loop_device(320 << 20) as device, file_system(kind, device) as folder:
         subprocess.run(["sync", "-f", folder], check=True)
-        before = disk_bytes(device.name)
         # A file on btrfs names no device that a filter could know it by.
-        recording = Recording("-a", *([] if kind == "btrfs" else ["--dev", device.name]))
+        recording, before = recording_of_all_on(device.name, *([] if kind == "btrfs" else ["--dev", device.name]))
         subprocess.run(["sh", "-c", WORK], cwd=folder, check=True, timeout=PATIENCE)
         trace = recording.trace()
         after = disk_bytes(device.name)
