@@ -98,7 +98,7 @@ TEST_F(Advice, is_silent_on_large_cached_reads_and_writes) {
 }
 
 TEST_F(Advice, a_relay_would_save_both_copies_and_half_of_the_calls) {
-  Flow flow{{100, 1}, {100, 2}, 65536, Evidence::kInferred, 2, 0, 4, "read-write", "sendfile", 1, 2};
+  Flow flow{{100, 1}, {100, 2}, 65536, Evidence::kInferred, 2, 0, 4, "read-write", "sendfile", 1, 2, 2 * 65536};
   for (int i = 0; i < 10; i++) ASSERT_TRUE(advisor.flow(flow));
   const AdviceEntry entry = only("relay");
   EXPECT_EQ(entry.saves_cpu_copies, 20u);
@@ -107,15 +107,16 @@ TEST_F(Advice, a_relay_would_save_both_copies_and_half_of_the_calls) {
 }
 
 TEST_F(Advice, of_what_goes_to_two_the_read_is_saved_once) {
-  ASSERT_TRUE(advisor.flow({{100, 1}, {100, 2}, 65536, Evidence::kInferred, 2, 0, 4, "read-write", "sendfile", 1, 2}));
-  ASSERT_TRUE(advisor.flow({{100, 1}, {100, 3}, 65536, Evidence::kInferred, 1, 0, 2, "read-write", "sendfile", 1, 2}));
+  ASSERT_TRUE(advisor.flow({{100, 1}, {100, 2}, 65536, Evidence::kInferred, 2, 0, 4, "read-write", "sendfile", 1, 2, 2 * 65536}));
+  ASSERT_TRUE(advisor.flow({{100, 1}, {100, 3}, 65536, Evidence::kInferred, 1, 0, 2, "read-write", "sendfile", 1, 2, 65536}));
   const AdviceEntry entry = only("relay");
   EXPECT_EQ(entry.saves_cpu_copies, 3u);
+  EXPECT_EQ(entry.saves_bytes, 3 * 65536u);
   EXPECT_EQ(entry.saves_mode_switches, 2u) << "three calls become two";
 }
 
 TEST_F(Advice, a_copy_from_file_to_file_still_costs_one) {
-  Flow flow{{100, 1}, {100, 2}, 65536, Evidence::kInferred, 2, 0, 4, "read-write", "copy_file_range", 1, 1};
+  Flow flow{{100, 1}, {100, 2}, 65536, Evidence::kInferred, 2, 0, 4, "read-write", "copy_file_range", 1, 1, 2 * 65536};
   ASSERT_TRUE(advisor.flow(flow));
   EXPECT_EQ(only("relay").saves_bytes, 65536u);
 }
@@ -260,9 +261,11 @@ TEST_F(Advice, a_copy_that_direct_requests_spare_is_no_reason_to_advise) {
   ASSERT_TRUE(advisor.flow(flow));
   EXPECT_TRUE(advice().empty());
   flow.cpu_copies = 1;  // read directly, written through the page cache: as many as the advised call makes
+  flow.copied_bytes = kMiB;
   ASSERT_TRUE(advisor.flow(flow));
   EXPECT_TRUE(advice().empty());
   flow.cpu_copies = 2;
+  flow.copied_bytes = 2 * kMiB;
   for (int i = 0; i < 3; i++) ASSERT_TRUE(advisor.flow(flow));
   EXPECT_EQ(only("relay").saves_bytes, 2 * kMiB);
 }
@@ -325,7 +328,7 @@ TEST_F(Advice, zero_copy_that_copied_is_told) {
 
 TEST_F(Advice, what_saves_most_comes_first) {
   for (uint64_t i = 0; i < 1025; i++) tell(read(i * 512, 512));
-  ASSERT_TRUE(advisor.flow({{100, 1}, {100, 2}, kMiB, Evidence::kInferred, 2, 0, 4, "read-write", "sendfile", 1, 2}));
+  ASSERT_TRUE(advisor.flow({{100, 1}, {100, 2}, kMiB, Evidence::kInferred, 2, 0, 4, "read-write", "sendfile", 1, 2, 2 * kMiB}));
   const auto all = advice();
   ASSERT_EQ(all.size(), 2u);
   EXPECT_EQ(all[0].id, "relay");

@@ -213,7 +213,7 @@ void drive_sample(Sink& sink) {
                      8'000'000,
                      "age",
                      true});
-  (void)sink.flow({{4242, 17}, {4242, 19}, 4096, Evidence::kInferred, 2, 1, 4, "read-write", "", 3, 0});
+  (void)sink.flow({{4242, 17}, {4242, 19}, 4096, Evidence::kInferred, 2, 1, 4, "read-write", "", 3, 0, 8192});
   (void)sink.loss({9'500'000, "ring_request", 7});
   (void)sink.process({4242, 17, 1, "post\x1bgres\xff", 0, 9'900'000});
 }

@@ -36,6 +36,7 @@ TEST_F(Relay, a_read_and_a_write_from_its_buffer_are_one_flow) {
   EXPECT_EQ(flow.to, (RequestId{kApp, 2}));
   EXPECT_EQ(flow.bytes, kChunk);
   EXPECT_EQ(flow.cpu_copies, 2u);
+  EXPECT_EQ(flow.copied_bytes, 2 * kChunk);
   EXPECT_EQ(flow.mode_switches, 4u);
   EXPECT_EQ(flow.dma, 0u);
   EXPECT_EQ(flow.evidence, Evidence::kInferred);
@@ -60,6 +61,8 @@ TEST_F(Relay, parts_of_a_buffer_make_flows_once_nearly_all_of_it_was_taken) {
   write(kBuffer + kChunk / 2, kChunk / 2);
   ASSERT_EQ(flows().size(), 2u);
   EXPECT_EQ(flows()[0].bytes + flows()[1].bytes, kChunk);
+  EXPECT_EQ(flows()[0].copied_bytes, kChunk) << "its half of the read's bytes, and the write's";
+  EXPECT_EQ(flows()[1].copied_bytes, kChunk);
 }
 
 TEST_F(Relay, one_write_can_carry_on_two_reads) {
@@ -89,8 +92,10 @@ TEST_F(Relay, what_a_request_cost_stands_in_one_flow) {
   write(kBuffer, 2 * kChunk);  // and here
   ASSERT_EQ(flows().size(), 4u);
   const uint32_t want[] = {2, 1, 2, 1};
+  const uint64_t want_copied[] = {2, 1, 2, 2};  // who takes the same bytes again has them from the same copy
   for (size_t i = 0; i < 4; ++i) {
     EXPECT_EQ(flows()[i].cpu_copies, want[i]);
+    EXPECT_EQ(flows()[i].copied_bytes, want_copied[i] * kChunk);
     EXPECT_EQ(flows()[i].mode_switches, 2 * want[i]);
   }
 }

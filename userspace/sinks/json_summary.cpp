@@ -108,6 +108,7 @@ Json flows_tree(const std::vector<FlowTotals>& flows) {
                     {"cpu_copies", row.cpu_copies},
                     {"dma", row.dma},
                     {"mode_switches", row.mode_switches},
+                    {"copied_bytes", row.copied_bytes},
                     {"kind", row.first.kind},
                     {"advice", row.first.advice},
                     {"from_file", file(row.first.from_file)},

@@ -143,6 +143,7 @@ Flow read_flow(Fields& fields) {
   flow.cpu_copies = fields.u32("cpu_copies");
   flow.dma = fields.u32("dma");
   flow.mode_switches = fields.u32("mode_switches");
+  flow.copied_bytes = fields.maybe_u64("copied_bytes").value_or(flow.cpu_copies * flow.bytes);  // it is newer
   flow.kind = fields.name("kind");
   flow.advice = fields.name("advice");
   flow.from_file = fields.present("from_file") ? fields.file("from_file") : 0;
@@ -161,6 +162,7 @@ FlowTotals read_flows(Fields& fields) {
   row.cpu_copies = fields.u64("cpu_copies");
   row.dma = fields.u64("dma");
   row.mode_switches = fields.u64("mode_switches");
+  row.copied_bytes = fields.maybe_u64("copied_bytes").value_or(0);
   row.first.kind = fields.name("kind");
   row.first.advice = fields.name("advice");
   row.first.from_file = fields.present("from_file") ? fields.file("from_file") : 0;

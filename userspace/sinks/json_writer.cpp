@@ -280,7 +280,8 @@ Status JsonWriter::flow(const Flow& flow) {
                              << R"(,"to_request":)" << flow.to << R"(,"bytes":)" << flow.bytes
                              << R"(,"evidence":")" << iohops::name(flow.evidence)
                              << R"(","cpu_copies":)" << flow.cpu_copies << R"(,"dma":)" << flow.dma
-                             << R"(,"mode_switches":)" << flow.mode_switches);
+                             << R"(,"mode_switches":)" << flow.mode_switches
+                             << R"(,"copied_bytes":)" << flow.copied_bytes);
   name("kind", flow.kind);
   name("advice", flow.advice);
   out.done(line(kRecordRoom) << R"(,"from_file":)" << FileId{flow.from_file} << R"(,"to_file":)"

@@ -266,7 +266,7 @@ constexpr std::string_view kSchema = R"json({
       "properties": {
         "from_request": {"$ref": "#/$defs/request_id"}, "to_request": {"$ref": "#/$defs/request_id"}, "bytes": {"$ref": "#/$defs/count"},
         "evidence": {"$ref": "#/$defs/evidence"}, "cpu_copies": {"description": "of both requests, like the next two", "$ref": "#/$defs/count"}, "dma": {"$ref": "#/$defs/count"}, "mode_switches": {"$ref": "#/$defs/count"},
-        "from_file": {"$ref": "#/$defs/file_id_or_null"}, "to_file": {"$ref": "#/$defs/file_id_or_null"},
+        "copied_bytes": {"description": "that the copies of both requests moved for it", "$ref": "#/$defs/count"}, "from_file": {"$ref": "#/$defs/file_id_or_null"}, "to_file": {"$ref": "#/$defs/file_id_or_null"},
         "flows": {"description": "in the summary: so many, added up; the requests are those of the first", "$ref": "#/$defs/count"},
         "kind": {"type": "string"}, "kind_b64": {"$ref": "#/$defs/base64"}, "advice": {"description": "the system call that would move the bytes without the application; empty: none", "type": "string"}, "advice_b64": {"$ref": "#/$defs/base64"},
         "type": {"const": "flow"}

@@ -61,7 +61,7 @@ void Advisor::relays(std::vector<AdviceEntry>& out) const {
     entry.how = how(flow);
     entry.evidence = relay.proof.list();
     entry.saves_cpu_copies = saved;
-    entry.saves_bytes = saved / t.flows * t.bytes + saved % t.flows * (t.bytes / t.flows);
+    entry.saves_bytes = t.copied_bytes - (one_left ? std::min(t.copied_bytes, t.bytes) : 0);
     entry.saves_mode_switches = t.mode_switches - std::min(t.mode_switches, 2 * t.flows);
     out.push_back(std::move(entry));
   }

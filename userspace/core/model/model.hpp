@@ -295,6 +295,7 @@ struct Flow {
   std::string kind;    // "read-write", "read-send", "recv-write", "recv-send"
   std::string advice;  // the system call that would move them without the application; empty: none
   uint32_t from_file = 0, to_file = 0;
+  uint64_t copied_bytes = 0;  // that the copies of both requests moved for it
 };
 
 struct Loss {

@@ -80,6 +80,7 @@ void FlowTotals::add(const Flow& flow) {
   cpu_copies += flow.cpu_copies;
   dma += flow.dma;
   mode_switches += flow.mode_switches;
+  copied_bytes += flow.copied_bytes;
 }
 
 uint64_t Summary::lost_total() const {

@@ -58,6 +58,7 @@ struct FlowTotals {
   uint64_t cpu_copies = 0;
   uint64_t dma = 0;
   uint64_t mode_switches = 0;
+  uint64_t copied_bytes = 0;
   void add(const Flow&);
 };
 

@@ -40,7 +40,9 @@ const char* shortcut(Endpoint from, Endpoint to) {
 
 }  // namespace
 
-void Relays::add(Flow& flow, const Figures& figures) {
+void Relays::add(Flow& flow, const Figures& figures, bool counts, uint64_t bytes) {
+  flow.copied_bytes += figures.cpu_copies * bytes;
+  if (!counts) return;
   flow.cpu_copies += figures.cpu_copies;
   flow.dma += figures.dma;
   flow.mode_switches += figures.mode_switches;
@@ -133,10 +135,11 @@ void Relays::taken(const RelayEnd& end) {
 void Relays::take_from(Buffer& buffer, const RelayEnd& end, ByteRange range, bool first) {
   const bool again = buffer.has_candidates;
   unsettled_ = buffer.has_candidates = true;
+  const uint64_t taken_before = total(buffer.taken);
   merge(buffer.taken, range);
   buffer.carried_on |= nearly_all(total(buffer.taken), bytes_of(buffer.from.memory));
   if (candidates_.size() >= kCandidates) candidates_.pop_front();
-  Candidate candidate{{}, buffer.serial};
+  Candidate candidate{{}, buffer.serial, total(buffer.taken) - taken_before, !again, first};
   Flow& flow = candidate.flow;
   flow.from = buffer.from.id;
   flow.to = end.id;
@@ -145,11 +148,8 @@ void Relays::take_from(Buffer& buffer, const RelayEnd& end, ByteRange range, boo
   flow.bytes = bytes_of(range);
   flow.kind = std::string(buffer.from.message ? "recv" : "read") + (end.message ? "-send" : "-write");
   flow.advice = shortcut(buffer.from.store, end.store);
-  // What a request cost stands in one flow: not in each of those that carry on what one read brought, or in each of
-  // those that one write carries on.
-  if (buffer.known && !again) add(flow, buffer.figures);
-  candidate.from_known = buffer.known || again;
-  candidate.to_known = !first;
+  if (buffer.known) add(flow, buffer.figures, candidate.counts_from, candidate.fresh_bytes);
+  candidate.from_known = buffer.known;
   candidates_.push_back(std::move(candidate));
   if (!buffer.carried_on) return;
   for (Candidate& waiting : candidates_) waiting.claimed |= waiting.serial == buffer.serial;
@@ -191,11 +191,11 @@ const std::vector<Flow>& Relays::settle(const Request& request) {
   unsettled_ = false;
   for (Candidate& candidate : candidates_) {
     if (candidate.flow.from == request.id && !candidate.from_known) {
-      add(candidate.flow, figures);
+      add(candidate.flow, figures, candidate.counts_from, candidate.fresh_bytes);
       candidate.from_known = true;
     }
     if (candidate.flow.to == request.id && !candidate.to_known) {
-      add(candidate.flow, figures);
+      add(candidate.flow, figures, candidate.counts_to, candidate.flow.bytes);
       candidate.to_known = true;
     }
     if (candidate.complete()) settled_.push_back(candidate.flow);

@@ -75,7 +75,11 @@ class Relays {
   };
   struct Candidate {
     Flow flow;
-    uint64_t serial;  // of its buffer
+    uint64_t serial;       // of its buffer
+    uint64_t fresh_bytes;  // that no earlier flow carried on
+    // What a request cost stands in one flow: not in each of those that carry on what one read brought, or in each of
+    // those that one write carries on.
+    bool counts_from, counts_to;
     bool from_known = false, to_known = false, claimed = false;
     bool complete() const { return from_known && to_known && claimed; }
   };
@@ -84,7 +88,7 @@ class Relays {
   void note(Process& process, const Request& request, const Figures& figures);
   void take_from(Buffer& buffer, const RelayEnd& end, ByteRange range, bool first);
   void drop(uint64_t serial);
-  static void add(Flow& flow, const Figures& figures);
+  static void add(Flow& flow, const Figures& figures, bool counts, uint64_t bytes);
 
   Process& process(uint32_t pid);
 
