@@ -100,6 +100,29 @@ TEST_F(Relay, what_a_request_cost_stands_in_one_flow) {
   }
 }
 
+// As of a direct write of which the end went through the page cache.
+TEST(RelayFigures, a_part_has_its_share_of_what_the_request_copied) {
+  const auto ended = [](uint64_t seq) {
+    Request r;
+    r.id = {kApp, seq};
+    r.result = kChunk;
+    r.moves_data = true;
+    r.cpu_copies = 1;
+    return r;
+  };
+  Request from = ended(1), to = ended(2);
+  from.cpu_copy_bytes = kChunk;
+  to.cpu_copy_bytes = kChunk / 4;
+  Relays relays(4);
+  relays.filled({from.id, 1, Endpoint::kPageCache, false, {kBuffer, kBuffer + kChunk}, 1, 2});
+  relays.settle(from);
+  relays.taken({to.id, 2, Endpoint::kPageCache, false, {kBuffer, kBuffer + kChunk}, 3, 4});
+  const std::vector<Flow>& flows = relays.settle(to);
+  ASSERT_EQ(flows.size(), 1u);
+  EXPECT_EQ(flows[0].cpu_copies, 2u);
+  EXPECT_EQ(flows[0].copied_bytes, kChunk + kChunk / 4);
+}
+
 TEST_F(Relay, a_small_part_of_what_was_read_is_no_relay) {
   read(kBuffer, kChunk);
   write(kBuffer, kPage);

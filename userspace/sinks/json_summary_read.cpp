@@ -1,4 +1,6 @@
 // The inverse of json_summary.cpp.
+#include <algorithm>
+
 #include "sinks/json_fields.hpp"
 #include "sinks/json_summary.hpp"
 
@@ -143,7 +145,7 @@ Flow read_flow(Fields& fields) {
   flow.cpu_copies = fields.u32("cpu_copies");
   flow.dma = fields.u32("dma");
   flow.mode_switches = fields.u32("mode_switches");
-  flow.copied_bytes = fields.maybe_u64("copied_bytes").value_or(flow.cpu_copies * flow.bytes);  // it is newer
+  flow.copied_bytes = fields.maybe_u64("copied_bytes").value_or(flow.cpu_copies * flow.bytes);  // the member is newer
   flow.kind = fields.name("kind");
   flow.advice = fields.name("advice");
   flow.from_file = fields.present("from_file") ? fields.file("from_file") : 0;
@@ -162,12 +164,13 @@ FlowTotals read_flows(Fields& fields) {
   row.cpu_copies = fields.u64("cpu_copies");
   row.dma = fields.u64("dma");
   row.mode_switches = fields.u64("mode_switches");
-  row.copied_bytes = fields.maybe_u64("copied_bytes").value_or(0);
   row.first.kind = fields.name("kind");
   row.first.advice = fields.name("advice");
   row.first.from_file = fields.present("from_file") ? fields.file("from_file") : 0;
   row.first.to_file = fields.present("to_file") ? fields.file("to_file") : 0;
   row.flows = fields.maybe_u64("flows").value_or(1);
+  const uint64_t flows = std::max<uint64_t>(row.flows, 1);
+  row.copied_bytes = fields.maybe_u64("copied_bytes").value_or(row.bytes / flows * row.cpu_copies);  // on average
   return row;
 }
 

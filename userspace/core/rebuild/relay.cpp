@@ -41,7 +41,7 @@ const char* shortcut(Endpoint from, Endpoint to) {
 }  // namespace
 
 void Relays::add(Flow& flow, const Figures& figures, bool counts, uint64_t bytes) {
-  flow.copied_bytes += figures.cpu_copies * bytes;
+  if (figures.returned_bytes > 0) flow.copied_bytes += figures.copied_bytes * bytes / figures.returned_bytes;
   if (!counts) return;
   flow.cpu_copies += figures.cpu_copies;
   flow.dma += figures.dma;
@@ -185,7 +185,8 @@ void Relays::note(Process& process, const Request& request, const Figures& figur
 
 const std::vector<Flow>& Relays::settle(const Request& request) {
   settled_.clear();
-  const Figures figures{request.cpu_copies, request.dma_transfers, request.mode_switches};
+  const Figures figures{request.cpu_copies, request.dma_transfers, request.mode_switches, request.cpu_copy_bytes,
+                        request.returned_bytes()};
   if (unknown_buffers_ > 0) note(process(request.id.pid), request, figures);
   if (!unsettled_) return settled_;
   unsettled_ = false;

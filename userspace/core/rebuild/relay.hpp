@@ -39,6 +39,7 @@ class Relays {
   // What a request counts for in a flow.
   struct Figures {
     uint32_t cpu_copies = 0, dma = 0, mode_switches = 0;
+    uint64_t copied_bytes = 0, returned_bytes = 0;  // by its copies, which need not move all that it returned
   };
 
   // In the order in which the requests ended.

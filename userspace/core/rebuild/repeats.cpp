@@ -53,7 +53,8 @@ void note_relay_again(RebuildState& s, const Repeat& repeat, const wire_request&
                       const FileState& file) {
   const Request& r = repeat.request;
   const ByteRange memory{record.buffer, record.buffer + bytes};
-  const Relays::Figures figures{r.cpu_copies, r.dma_transfers, r.mode_switches};
+  // Such a request copies all that it returns, or nothing.
+  const Relays::Figures figures{r.cpu_copies, r.dma_transfers, r.mode_switches, r.cpu_copies * bytes, bytes};
   const bool again = !repeat.writes && record.segments == 1 &&
                      s.relays.filled_again(id, file.id, repeat.message, memory, record.start_ns,
                                            record.header.time_ns, figures);
